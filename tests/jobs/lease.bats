@@ -1,0 +1,204 @@
+#!/usr/bin/env bats
+# Who may run: the lease on one host, and with Redis across hosts. Two hosts are two state directories with one Redis.
+bats_require_minimum_version 1.5.0
+load support
+
+setup_file() {
+    start_sandbox
+}
+
+teardown_file() {
+    stop_sandbox
+}
+
+setup() {
+    revive redis
+    fresh_state
+    drop_section "count lancers_by_category"
+    make_host b
+}
+
+teardown() {
+    # Background runs of a failed test.
+    local job
+    for job in $(jobs -p); do
+        kill -9 "$job" 2>/dev/null || true
+    done
+}
+
+# make_host NAME: another host's settings in $ini_NAME's file.
+make_host() {
+    install -d -m 700 "$BATS_TEST_TMPDIR/state-$1"
+    (umask 077 && sed "s|^state_dir = .*|state_dir = $BATS_TEST_TMPDIR/state-$1|" "$ini" >"$BATS_TEST_TMPDIR/$1.ini")
+}
+
+# The counting takes about $1 seconds.
+slow_query() {
+    set_key "count works_by_category" query "SELECT 1, 5 + SLEEP($1)"
+    drop_key "count works_by_category" categories
+    drop_key "count works_by_category" roll_up
+    make_host b
+}
+
+is_running() {
+    sql reader1 -N -e "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'SELECT 1, 5 + SLEEP%'" | grep -qx 1
+}
+
+@test "a second run on the same host: 75, quickly, and the first is not disturbed" {
+    drop_section redis
+    slow_query 2
+    "$bin/count-categories" &
+    local first=$!
+    wait_until 5 is_running
+    local began=${EPOCHREALTIME/./}
+    run_job 75 count-categories
+    ((${EPOCHREALTIME/./} - began < 500000))
+    assert_contains "$stderr" "pid $first"
+    wait "$first"
+}
+
+@test "a second run on another host: 75" {
+    slow_query 2
+    "$bin/count-categories" &
+    local first=$!
+    wait_until 5 is_running
+    run_job 75 count-categories --config "$BATS_TEST_TMPDIR/b.ini"
+    assert_contains "$stderr" "holds the lease"
+    wait "$first"
+    run_job 0 count-categories --config "$BATS_TEST_TMPDIR/b.ini"
+}
+
+@test "two hosts race for one slot: one works, both exit 0" {
+    local round first second worked
+    for round in 1 2 3 4 5; do
+        "$bin/count-categories" --slot "round-$round" 3>&- &
+        first=$!
+        "$bin/count-categories" --slot "round-$round" --config "$BATS_TEST_TMPDIR/b.ini" 3>&- &
+        second=$!
+        wait "$first"
+        wait "$second"
+        worked=$(cat "$state/runs/count-categories.jsonl" "$BATS_TEST_TMPDIR/state-b/runs/count-categories.jsonl" |
+            jq -r "select(.slot == \"round-$round\") | .result" | sort | tr '\n' ' ')
+        assert_equal "$worked" "done skipped "
+    done
+}
+
+@test "a slot that is done stays done; the next slot runs" {
+    run_job 0 count-categories --slot monday
+    run_job 0 count-categories --slot monday --config "$BATS_TEST_TMPDIR/b.ini"
+    assert_equal "$output$stderr" ""
+    assert_equal "$(jq -r .result "$BATS_TEST_TMPDIR/state-b/runs/count-categories.last.json")" skipped
+    run_job 0 count-categories --slot tuesday --config "$BATS_TEST_TMPDIR/b.ini"
+    assert_equal "$(jq -r .result "$BATS_TEST_TMPDIR/state-b/runs/count-categories.last.json")" done
+}
+
+@test "auto is the minute: the second host's run in the same minute is skipped" {
+    # Not across the turn of a minute.
+    (($(date +%-S) < 55)) || sleep 6
+    run_job 0 count-categories --slot auto
+    assert_equal "$(record count-categories .slot)" "$(date -u +%Y-%m-%dT%H:%MZ)"
+    run_job 0 count-categories --slot auto --config "$BATS_TEST_TMPDIR/b.ini"
+    assert_equal "$(jq -r .result "$BATS_TEST_TMPDIR/state-b/runs/count-categories.last.json")" skipped
+}
+
+@test "a failed slot is taken over by the other host" {
+    local good=$ini
+    cp "$ini" "$BATS_TEST_TMPDIR/bad.ini"
+    ini=$BATS_TEST_TMPDIR/bad.ini
+    set_key mysql readers 127.0.0.1:1
+    run_job 69 count-categories --slot monday --config "$ini"
+    ini=$good
+    run_job 0 count-categories --slot monday --config "$BATS_TEST_TMPDIR/b.ini"
+    assert_equal "$(jq -r .result "$BATS_TEST_TMPDIR/state-b/runs/count-categories.last.json")" done
+}
+
+@test "standby: the host that waits takes over when the working one fails" {
+    slow_query 60
+    sed -i '/^\[suite\]/a standby = 20s' "$BATS_TEST_TMPDIR/b.ini"
+    sed -i 's/SLEEP(60)/SLEEP(0)/' "$BATS_TEST_TMPDIR/b.ini"
+    "$bin/count-categories" --slot monday 3>&- 2>/dev/null &
+    local first=$! status=0
+    wait_until 5 is_running
+    "$bin/count-categories" --slot monday --config "$BATS_TEST_TMPDIR/b.ini" 3>&- &
+    local second=$!
+    sleep 0.5
+    kill -TERM "$first"
+    wait "$first" || status=$?
+    assert_equal "$status" 143
+    wait "$second"
+    assert_equal "$(jq -r .result "$BATS_TEST_TMPDIR/state-b/runs/count-categories.last.json")" done
+}
+
+@test "fence: a run that has lost its lease cannot write its state over a newer one" {
+    run_job 0 count-categories
+    slow_query 2
+    "$bin/count-categories" --accept drop --accept zero --accept changed 2>"$BATS_TEST_TMPDIR/stderr" &
+    local first=$! status=0
+    wait_until 5 is_running
+    # As after a failover of Redis: the mutex is forgotten, another host takes it and finishes first.
+    redis-cli -p "$REDIS_PORT" del 'nightshift:{count-categories}:lease' >/dev/null
+    cp "$SANDBOX/nightshift.ini" "$BATS_TEST_TMPDIR/c.ini"
+    sed -i "s|^state_dir = .*|state_dir = $BATS_TEST_TMPDIR/state-b|" "$BATS_TEST_TMPDIR/c.ini"
+    run_job 0 count-categories --config "$BATS_TEST_TMPDIR/c.ini"
+    wait "$first" || status=$?
+    assert_equal "$status" 75
+    assert_contains "$(cat "$BATS_TEST_TMPDIR/stderr")" "another run has taken the lease"
+    # The mirror holds the second host's state.
+    redis-cli -p "$REDIS_PORT" hget 'nightshift:{count-categories}:state:published' blob | grep -q lancers_by_category
+}
+
+@test "state follows the work from host to host, and a lost Redis loses nothing" {
+    run_job 0 count-categories
+    # Host b has never run, yet knows what was published.
+    sed -i "s/status = 'open'/status = 'open' AND id < 100/" "$BATS_TEST_TMPDIR/b.ini"
+    run_job 65 count-categories --config "$BATS_TEST_TMPDIR/b.ini"
+    assert_contains "$stderr" 'guard \"drop\"'
+    # Redis is emptied: host a still has its file.
+    redis-cli -p "$REDIS_PORT" flushall >/dev/null
+    sed -i "s/status = 'open'/status = 'open' AND id < 100/" "$ini"
+    run_job 65 count-categories
+    assert_contains "$stderr" 'guard \"drop\"'
+}
+
+@test "Redis down: 69 by default, and with when_down = local the job runs" {
+    kill -9 "$(cat "$SANDBOX/run/redis.pid")"
+    run_job 69 count-categories
+    assert_contains "$stderr" "cannot take the lease"
+    assert_equal "$(record count-categories .result)" unavailable
+    set_key redis when_down local
+    run_job 0 count-categories
+    assert_contains "$stderr" "this host alone"
+}
+
+@test "a Redis that never answers: 69 within its timeout" {
+    kill -STOP "$(cat "$SANDBOX/run/redis.pid")"
+    set_key redis timeout 1s
+    local began=$SECONDS
+    run_job 69 count-categories
+    ((SECONDS - began < 5))
+    kill -CONT "$(cat "$SANDBOX/run/redis.pid")"
+}
+
+@test "without [redis] a slot is no obstacle" {
+    drop_section redis
+    run_job 0 count-categories --slot monday
+    run_job 0 count-categories --slot monday
+    assert_equal "$(wc -l <"$state/runs/count-categories.jsonl")" 2
+}
+
+@test "twenty starts at once on one host: one works, the others exit 75" {
+    drop_section redis
+    slow_query 1
+    local i status pids=() zero=0 later=0
+    for i in {1..20}; do
+        "$bin/count-categories" 2>/dev/null 3>&- &
+        pids+=($!)
+    done
+    for i in "${pids[@]}"; do
+        status=0
+        wait "$i" || status=$?
+        ((status != 0)) || zero=$((zero + 1))
+        ((status != 75)) || later=$((later + 1))
+    done
+    assert_equal "$zero $later" "1 19"
+}

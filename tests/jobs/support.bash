@@ -1,0 +1,179 @@
+# What all job tests share. A test file starts one sandbox for itself and gives every test a fresh state directory, flushed caches and a
+# settings file of its own that it can change.
+#
+#   NIGHTSHIFT_BIN         directory of the executables (default: build/bin)
+#   NIGHTSHIFT_TEST_MYSQL  mariadb, mysql56 or mysql97 (default: mariadb)
+# shellcheck shell=bash
+
+root=$(cd "${BATS_TEST_DIRNAME:?}/../.." && pwd)
+bin=${NIGHTSHIFT_BIN:-$root/build/bin}
+
+start_sandbox() {
+    export SANDBOX=$BATS_FILE_TMPDIR/sb
+    "$root/tests/sandbox/up" "$SANDBOX" --mysql "${NIGHTSHIFT_TEST_MYSQL:-mariadb}" "$@" 3>&-
+}
+
+stop_sandbox() {
+    "$root/tests/sandbox/down" "$SANDBOX" 3>&-
+}
+
+# Called from setup(): a clean slate, and $ini as this test's settings.
+fresh_state() {
+    # shellcheck source=/dev/null
+    . "$SANDBOX/env"
+    state=$BATS_TEST_TMPDIR/state
+    ini=$BATS_TEST_TMPDIR/nightshift.ini
+    install -d -m 700 "$state"
+    (umask 077 && sed "s|^state_dir = .*|state_dir = $state|; s|^metrics_dir = .*|metrics_dir = $state|" "$NIGHTSHIFT_CONFIG" >"$ini")
+    export NIGHTSHIFT_CONFIG=$ini
+    redis-cli -p "$REDIS_PORT" flushall >/dev/null
+    for node in ${MEMCACHED_NODES//,/ }; do
+        memcached_say "$node" flush_all >/dev/null
+    done
+}
+
+# set_key SECTION KEY VALUE...: replaces a key of this test's settings, or adds it. Sections with a name: "count works_by_category".
+set_key() {
+    local section=$1 key=$2 value=$3
+    drop_key "$section" "$key"
+    sed -i "/^\[$section\]\$/a $key = $value" "$ini"
+}
+
+# drop_key SECTION KEY: removes the key with its continued lines.
+drop_key() {
+    awk -v section="[$1]" -v key="$2" '
+        /^\[/ { inside = ($0 == section); dropping = 0 }
+        inside && $1 == key && $2 == "=" { dropping = 1; next }
+        dropping && /^[ \t]/ { next }
+        { dropping = 0; print }' "$ini" >"$ini.new"
+    chmod 600 "$ini.new"
+    mv "$ini.new" "$ini"
+}
+
+drop_section() {
+    awk -v section="[$1]" '/^\[/ { inside = ($0 == section) } !inside' "$ini" >"$ini.new"
+    chmod 600 "$ini.new"
+    mv "$ini.new" "$ini"
+}
+
+# One line of the text protocol to a node, and its answer.
+memcached_say() {
+    local host=${1%:*} port=${1##*:}
+    shift
+    exec {socket}<>"/dev/tcp/$host/$port"
+    printf '%b\r\n' "$*" >&"$socket"
+    local line
+    while IFS= read -r -t 2 -u "$socket" line; do
+        line=${line%$'\r'}
+        printf '%s\n' "$line"
+        [[ $line =~ ^(END|OK|STORED|NOT_FOUND|DELETED|ERROR|CLIENT_ERROR|SERVER_ERROR|VERSION) ]] && break
+    done
+    exec {socket}>&-
+}
+
+# The values of all nodes together: "key flags value" per line, sorted.
+cached_keys() {
+    local node
+    for node in ${MEMCACHED_NODES//,/ }; do
+        memcached_dump "$node"
+    done | sort
+}
+
+memcached_dump() {
+    # shellcheck disable=SC2016  # PHP's variables, not the shell's
+    php -r '
+        [$host, $port] = explode(":", $argv[1]);
+        $s = fsockopen($host, (int)$port);
+        fwrite($s, "lru_crawler metadump all\r\n");
+        $keys = [];
+        while (($line = rtrim(fgets($s))) !== "END") { preg_match("/^key=(\S+)/", $line, $m) && $keys[] = urldecode($m[1]); }
+        foreach ($keys as $key) {
+            fwrite($s, "get $key\r\n");
+            $head = explode(" ", rtrim(fgets($s)));
+            if ($head[0] !== "VALUE") continue;
+            $value = stream_get_contents($s, (int)$head[3] + 2);
+            fgets($s);
+            echo $key, " ", $head[2], " ", rtrim($value), "\n";
+        }' -- "$1"
+}
+
+# revive NAME: lets a stopped server of the sandbox go on, and starts a killed one again.
+revive() {
+    local pid state
+    pid=$(cat "$SANDBOX/run/$1.pid")
+    kill -CONT "$pid" 2>/dev/null || true
+    state=$(awk '/^State:/ { print $2 }' "/proc/$pid/status" 2>/dev/null || true)
+    # A zombie is killed too, though it still has its number.
+    [[ -n $state && $state != Z ]] || "$root/tests/sandbox/restart" "$SANDBOX" "$1" 3>&-
+}
+
+sql() {
+    "$SANDBOX/sql" "$@"
+}
+
+# The value at a jq path of the job's last record.
+record() {
+    jq -r "$2" "$state/runs/$1.last.json"
+}
+
+# run_job EXPECTED_CODE job [option...]: runs it and checks the exit code; $output, $stderr as with run --separate-stderr.
+run_job() {
+    local expected=$1 job=$2
+    shift 2
+    run --separate-stderr "$bin/$job" "$@"
+    # shellcheck disable=SC2154
+    if [ "$status" != "$expected" ]; then
+        printf 'exit code %s instead of %s\nstdout: %s\nstderr: %s\n' "$status" "$expected" "$output" "$stderr" >&2
+        return 1
+    fi
+}
+
+assert_contains() {
+    [[ $1 == *"$2"* ]] || {
+        printf 'expected to find: %s\nin: %s\n' "$2" "$1" >&2
+        return 1
+    }
+}
+
+assert_equal() {
+    [[ $1 == "$2" ]] || {
+        printf 'got:      %s\nexpected: %s\n' "$1" "$2" >&2
+        return 1
+    }
+}
+
+# The three checks that every job's tests begin with.
+check_help() {
+    run_job 0 "$1" --help
+    assert_contains "$output" "Usage: $1 [OPTION]..."
+    for code in 0 1 64 65 69 70 71 73 75 77 78; do
+        [[ $output =~ (^|$'\n')"  $code " ]] || {
+            echo "exit code $code is missing in --help" >&2
+            return 1
+        }
+    done
+    assert_equal "$stderr" ""
+}
+
+check_version() {
+    run_job 0 "$1" --version
+    [[ $output =~ ^"$1 (nightshift) "[0-9]+\.[0-9]+\.[0-9]+$ ]]
+}
+
+check_bad_option() {
+    run_job 64 "$1" --no-such-option
+    assert_contains "$stderr" "--no-such-option"
+    assert_contains "$stderr" "--help"
+    run_job 64 "$1" argument
+    assert_equal "$output" ""
+}
+
+# wait_until SECONDS command...: polls.
+wait_until() {
+    local end=$((SECONDS + $1))
+    shift
+    until "$@"; do
+        ((SECONDS < end)) || return 1
+        sleep 0.05
+    done
+}
