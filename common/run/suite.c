@@ -36,7 +36,7 @@ static const struct setting settings[] = {
      .fallback = "0",
      .max = 86400000,
      .help = "With --slot, when the other host is working on the slot: how long to wait for it, to take over if it "
-             "fails. Keep it well below --deadline, which counts this time too. 0: do not wait."},
+             "fails. The --deadline counts from then on. 0: do not wait."},
     {.key = NULL},
 };
 

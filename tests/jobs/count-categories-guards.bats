@@ -3,14 +3,6 @@
 bats_require_minimum_version 1.5.0
 load support
 
-setup_file() {
-    start_sandbox
-}
-
-teardown_file() {
-    stop_sandbox
-}
-
 # Counts that a test can change by changing the statement: numbers as given, under ids 1, 2, ...
 counts_are() {
     local rows='' id=0 number

@@ -7,10 +7,6 @@ setup_file() {
     start_sandbox --readers 2
 }
 
-teardown_file() {
-    stop_sandbox
-}
-
 setup() {
     fresh_state
     read -r reader1 reader2 <<<"$READER_PORTS"

@@ -3,14 +3,6 @@
 bats_require_minimum_version 1.5.0
 load support
 
-setup_file() {
-    start_sandbox
-}
-
-teardown_file() {
-    stop_sandbox
-}
-
 setup() {
     fresh_state
 }

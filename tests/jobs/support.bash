@@ -17,6 +17,15 @@ stop_sandbox() {
     "$root/tests/sandbox/down" "$SANDBOX" 3>&-
 }
 
+# A test file that needs another sandbox has a setup_file() of its own.
+setup_file() {
+    start_sandbox
+}
+
+teardown_file() {
+    stop_sandbox
+}
+
 # Called from setup(): a clean slate, and $ini as this test's settings.
 fresh_state() {
     # shellcheck source=/dev/null
