@@ -9,7 +9,7 @@
 #include "nightshift/base/memory.h"
 #include "nightshift/run/record.h"
 
-enum { LINE_LIMIT = 1024 * 1024 };
+enum { LINE_LIMIT = 1024 * 1024, LIST_LIMIT = 1000 };
 
 struct record {
     int descriptor;
@@ -98,7 +98,10 @@ void record_builder_set(struct record_builder *builder, const char *path, json_t
         list = json_array();
         json_object_set_new(object, name, list);
     }
-    json_array_append_new(list, value);
+    if (json_array_size(list) < LIST_LIMIT)
+        json_array_append_new(list, value);
+    else
+        json_decref(value);
     free(name);
 }
 

@@ -62,10 +62,14 @@ static int load_baseline(struct run *run, struct state *state, struct baseline *
 }
 
 static void report_guard(struct run *run, const struct collected *item, const struct guard *guard, bool accepted) {
+    /* It can name categories, whose ids may be any bytes; JSON takes UTF-8 only. */
+    struct text finding = {0};
+    text_append_printable(&finding, guard->finding, strlen(guard->finding));
     record_set(run->record, "guards[]",
                json_pack("{s:s, s:s, s:f, s:f, s:b, s:b, s:s}", "name", guard->name, "count", item->name, "value",
                          guard->value, "limit", guard->limit, "ok", guard->ok, "accepted", accepted, "finding",
-                         guard->finding));
+                         text_string(&finding)));
+    text_free(&finding);
 }
 
 /* Judges one count. The names of guards that refuse and were not accepted are added to `refusing`. */

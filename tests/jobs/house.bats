@@ -90,7 +90,9 @@ setup() {
     run_job 0 count-categories
     cp "$state/count-categories.published.state" "$BATS_TEST_TMPDIR/before"
     # A file system of our own that is full but for a few bytes.
-    unshare -m bash -c "
+    local namespaces=-m
+    [ "$(id -u)" = 0 ] || namespaces=-Urm
+    unshare $namespaces bash -c "
         set -e
         cp -a '$state' '$BATS_TEST_TMPDIR/copy'
         mount -t tmpfs -o size=64k tmpfs '$state'

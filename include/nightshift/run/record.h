@@ -16,7 +16,8 @@ void record_close(struct record *record);
 /* Begins a phase, such as "count" or "publish", and ends the one before. */
 void record_phase(struct record *record, const char *name);
 
-/* Sets a value by its path: "outputs.verified", or appends to a list: "guards[]". Takes over `value`. */
+/* Sets a value by its path: "outputs.verified", or appends to a list: "guards[]" (of which the first 1,000
+ * are kept). Takes over `value`. */
 void record_set(struct record *record, const char *path, json_t *value);
 void record_integer(struct record *record, const char *path, int64_t value);
 void record_text(struct record *record, const char *path, const char *value);
