@@ -1,5 +1,6 @@
 /* Writing files so that a reader, or the machine after a power cut, finds the old or the new one, never half of one; and reading secrets
  * only from places that nobody else could have read or changed. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -13,6 +14,8 @@
 #include "nightshift/base/file.h"
 #include "nightshift/base/log.h"
 #include "nightshift/base/parse.h"
+
+static const char letters_and_digits[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
 enum { SECRET_LIMIT = 65536 };
 
@@ -266,4 +269,21 @@ int file_append_line(const char *path, const char *line, size_t length, mode_t m
         status = fail(EXIT_CANNOT_WRITE, "cannot write \"%s\": %s", path, strerror(errno));
     text_free(&whole);
     return status;
+}
+
+/* ".NAME.XXXXXX", as mkostemp() makes it from ".NAME." and six letters or digits. */
+static bool is_left_behind(const char *name, const char *prefix) {
+    size_t length = strlen(name);
+    return name[0] == '.' && strncmp(name + 1, prefix, strlen(prefix)) == 0 && length > strlen(prefix) + 8 &&
+           name[length - 7] == '.' && strspn(name + length - 6, letters_and_digits) == 6;
+}
+
+void file_sweep(const char *directory, const char *prefix) {
+    DIR *stream = opendir(directory);
+    if (stream == NULL)
+        return;
+    for (const struct dirent *entry = readdir(stream); entry != NULL; entry = readdir(stream))
+        if (is_left_behind(entry->d_name, prefix) && unlinkat(dirfd(stream), entry->d_name, 0) == 0)
+            log_debug("removed \"%s/%s\", which a killed run left behind", directory, entry->d_name);
+    closedir(stream);
 }

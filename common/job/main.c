@@ -99,6 +99,18 @@ static int run_read_only(struct run *run) {
     return status;
 }
 
+/* We hold the lease, so nobody else writes this job's files on this host. */
+static void sweep(const struct run *run, const struct suite_settings *suite) {
+    char *prefix = xasprintf("%s.", run->job->name);
+    char *runs = xasprintf("%s/runs", suite->state_dir);
+    file_sweep(suite->state_dir, prefix);
+    file_sweep(runs, prefix);
+    if (suite->metrics_dir != NULL)
+        file_sweep(suite->metrics_dir, prefix);
+    free(runs);
+    free(prefix);
+}
+
 /* The work, once the lease is ours. */
 static int work_leased(struct run *run, struct lease *lease, struct record_builder *builder) {
     run->fence = lease_fence(lease);
@@ -134,6 +146,7 @@ static int run_leased(struct run *run, struct outcome_context *context) {
     if (lease != NULL) {
         /* From here on a signal waits for the supervisor: the run ends with a record. */
         supervise_block_signals();
+        sweep(run, context->suite);
         ping_start(ping, &event);
         status = work_leased(run, lease, &builder);
     }

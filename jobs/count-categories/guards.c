@@ -24,7 +24,8 @@ static void judge_circle(const struct guard_input *input, struct guards *guards)
 
 static void judge_unknown(const struct guard_input *input, struct guards *guards) {
     const struct counts *counts = input->counts;
-    if (!counts->closed)
+    /* Without a list of categories only rows that name none (NULL) are unknown. */
+    if (!counts->closed && counts->unknown == 0)
         return;
     struct text sample = {0};
     for (size_t i = 0; i < counts->unknown_sample.count; i++)

@@ -6,7 +6,7 @@
 #include "nightshift/stores/memcached_placement.h"
 #include "nightshift/stores/memcached_pool.h"
 
-/* In the order of writing: readers that use the map switch over only when all single keys are in place, and the time of the counts is told
+/* In the order of writing: readers that use the map switch over when the single keys have been written, and the time of the counts is told
  * last. */
 enum key_kind { KEY_COUNT, KEY_MAP, KEY_TIME, KEY_KINDS };
 

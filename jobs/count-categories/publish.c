@@ -50,6 +50,9 @@ static int repair(struct memcached_pool *pool, struct memcached_item *items, siz
 }
 
 static bool all_good(const struct publish_plan *plan, const struct collected *count) {
+    for (size_t i = 0; i < plan->count; i++)
+        if (plan->keys[i].count == count && plan->keys[i].refused != NULL)
+            return false;
     for (size_t i = 0; i < plan->item_count; i++) {
         const struct planned_key *key = &plan->keys[plan->item_keys[i]];
         if (key->count == count && key->kind != KEY_TIME && !is_good(&plan->items[i]))

@@ -121,8 +121,9 @@ static char *check(const void *values) {
         return xstrdup("needs a \"key\", a \"map_key\" or both");
     if (count->key != NULL && strstr(count->key, "{id}") == NULL)
         return xstrdup("\"key\" must contain {id}, or all categories would share one key");
-    if (count->map_key != NULL && strchr(count->map_key, '{') != NULL)
-        return xstrdup("\"map_key\" is one key and takes no {...}");
+    if ((count->map_key != NULL && strchr(count->map_key, '{') != NULL) ||
+        (count->generated_at != NULL && strchr(count->generated_at, '{') != NULL))
+        return xstrdup("\"map_key\" and \"generated_at\" are one key each and take no {...}");
     if (count->roll_up && count->categories == NULL)
         return xstrdup("\"roll_up\" needs \"categories\" with the parents' ids as second column");
     return NULL;

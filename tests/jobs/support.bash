@@ -80,8 +80,20 @@ memcached_say() {
     exec {socket}>&-
 }
 
-# The values of all nodes together: "key flags value" per line, sorted.
+# The values of all nodes together: "key flags value" per line, sorted. A dump passes over what memcached's own threads hold locked at that
+# moment, so it is only believed when a second one agrees.
 cached_keys() {
+    local once='' again=. try
+    for try in {1..20}; do
+        once=$(all_nodes_dump)
+        again=$(all_nodes_dump)
+        [[ $once != "$again" ]] || break
+        sleep 0.2
+    done
+    [[ -z $once ]] || printf '%s\n' "$once"
+}
+
+all_nodes_dump() {
     local node
     for node in ${MEMCACHED_NODES//,/ }; do
         memcached_dump "$node"
@@ -93,9 +105,14 @@ memcached_dump() {
     php -r '
         [$host, $port] = explode(":", $argv[1]);
         $s = fsockopen($host, (int)$port);
-        fwrite($s, "lru_crawler metadump all\r\n");
         $keys = [];
-        while (($line = rtrim(fgets($s))) !== "END") { preg_match("/^key=(\S+)/", $line, $m) && $keys[] = urldecode($m[1]); }
+        do {
+            fwrite($s, "lru_crawler metadump all\r\n");
+            while (($line = rtrim((string)fgets($s))) !== "END" && strncmp($line, "BUSY", 4) !== 0 && $line !== "") {
+                preg_match("/^key=(\S+)/", $line, $m) && $keys[urldecode($m[1])] = true;
+            }
+        } while ($line !== "END" && usleep(20000) === null);
+        $keys = array_map("strval", array_keys($keys));
         foreach ($keys as $key) {
             fwrite($s, "get $key\r\n");
             $head = explode(" ", rtrim(fgets($s)));

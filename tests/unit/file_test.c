@@ -1,5 +1,7 @@
 /* Files that others read, and files that hold secrets. */
 #include <dirent.h>
+#include <signal.h>
+#include <sys/resource.h>
 
 #include "support.h"
 
@@ -41,6 +43,24 @@ static void replacing_writes_the_whole_file_with_its_mode(void **state) {
     assert_int_equal(info.st_mode & 07777, 0640);
     assert_int_equal(count_files(*state), 1); /* nothing is left beside it */
     free(path);
+}
+
+static void a_sweep_removes_what_a_killed_run_left_and_nothing_else(void **state) {
+    static const char *const kept[] = {"count.published.state", ".count.published.state", ".count.x.toolong",
+                                       ".other.x.abcDE1", ".count.x.ab-DE1"};
+    static const char *const removed[] = {".count.published.state.abcDE1", ".count.prom.000000"};
+    for (size_t i = 0; i < LENGTH_OF(kept); i++)
+        free(scene_put(state, kept[i], "x"));
+    for (size_t i = 0; i < LENGTH_OF(removed); i++)
+        free(scene_put(state, removed[i], "x"));
+    file_sweep(*state, "count.");
+    for (size_t i = 0; i < LENGTH_OF(kept); i++) {
+        char *path = scene_path(state, kept[i]);
+        assert_int_equal(access(path, F_OK), 0);
+        free(path);
+    }
+    assert_int_equal(count_files(*state), LENGTH_OF(kept));
+    file_sweep("/no/such/directory", "count.");
 }
 
 static void replacing_by_nothing_makes_an_empty_file(void **state) {
@@ -199,6 +219,8 @@ static void a_secret_open_to_others_is_denied(void **state) {
     }
     assert_int_equal(chmod(path, 0400), 0);
     assert_secret(path, 0, "hunter2", "");
+    assert_int_equal(chmod(path, 0), 0);
+    assert_secret(path, EXIT_DENIED, "", "cannot read the secret");
     free(path);
 }
 
@@ -378,9 +400,27 @@ static void a_line_that_does_not_fit_on_the_disk_is_an_error(void **state) {
     free(said);
 }
 
+static void half_a_line_is_taken_back(void **state) {
+    char *path = scene_put(state, "history.jsonl", "one\n");
+    struct rlimit before;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    struct rlimit tight = {.rlim_cur = 10, .rlim_max = before.rlim_max};
+    void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+    struct capture capture = capture_start();
+    setrlimit(RLIMIT_FSIZE, &tight);
+    int status = file_append_line(path, "0123456789", 10, 0600);
+    setrlimit(RLIMIT_FSIZE, &before);
+    free(capture_end(&capture));
+    signal(SIGXFSZ, handler);
+    assert_int_equal(status, EXIT_CANNOT_WRITE);
+    assert_file(path, "one\n");
+    free(path);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         nobody_test(replacing_writes_the_whole_file_with_its_mode),
+        nobody_test(a_sweep_removes_what_a_killed_run_left_and_nothing_else),
         nobody_test(replacing_by_nothing_makes_an_empty_file),
         nobody_test(replacing_works_with_a_relative_name),
         nobody_test(replacing_in_a_missing_directory_fails),
@@ -406,6 +446,7 @@ int main(void) {
         nobody_test(a_line_after_a_torn_one_starts_anew),
         nobody_test(a_line_is_not_appended_through_a_symlink),
         nobody_test(a_line_that_does_not_fit_on_the_disk_is_an_error),
+        nobody_test(half_a_line_is_taken_back),
     };
     alarm(60); /* a FIFO that hangs shall fail, not hang */
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -206,6 +206,9 @@ static void unknown_needs_a_list_of_categories(void **state) {
     struct counts counts = make_counts("1=1", false);
     const struct guard_input input = {.limits = &limits, .counts = &counts};
     assert_int_equal(verdict(&input, "unknown"), -1);
+    /* A row that names no category at all is unknown with or without a list. */
+    assert_null(counts_add_row(&counts, NULL, "5"));
+    assert_int_equal(verdict(&input, "unknown"), 0);
     counts_free(&counts);
 }
 

@@ -140,6 +140,12 @@ static void what_is_not_text_is_refused(void **state) {
     assert_problems(state, "\xFF\xFE[\0a\0]\0\n\0", 10, 2, "x.ini:1: not UTF-8 text");
 }
 
+static void a_line_cut_by_a_nul_byte_sets_nothing(void **state) {
+    struct reading reading = read_bytes(state, "[a]\nk = v\0w\n", 12);
+    assert_string_equal(text_string(&reading.entries), "");
+    reading_free(&reading);
+}
+
 static void what_is_no_file_is_an_error_and_does_not_hang(void **state) {
     char *fifo = scene_path(state, "fifo");
     char *missing = scene_path(state, "missing.ini");
@@ -294,6 +300,7 @@ int main(void) {
         scene_test(a_line_of_198_bytes_is_whole_and_a_longer_one_is_refused),
         scene_test(line_numbers_stay_right_after_a_long_line),
         scene_test(what_is_not_text_is_refused),
+        scene_test(a_line_cut_by_a_nul_byte_sets_nothing),
         scene_test(what_is_no_file_is_an_error_and_does_not_hang),
         scene_test(an_indented_line_with_nothing_to_go_on_with),
         scene_test(a_form_feed_does_not_hide_a_key),

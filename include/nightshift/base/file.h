@@ -27,6 +27,10 @@ int file_check_private(int descriptor, const char *path, const char *what);
 /* Creates the directory (not its parents) with mode 0700 if it is not there; EXIT_CANNOT_WRITE. */
 int file_ensure_directory(const char *path);
 
+/* Removes what a file_replace() that was killed left behind in the directory, of files whose names begin with `prefix`. Only for whoever is
+ * the only one to write such files just now. */
+void file_sweep(const char *directory, const char *prefix);
+
 /* Appends one line with a single write. If an earlier line was cut short by a crash, starts on a new line. EXIT_CANNOT_WRITE. */
 int file_append_line(const char *path, const char *line, size_t length, mode_t mode);
 
