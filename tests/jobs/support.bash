@@ -19,7 +19,7 @@ stop_sandbox() {
 
 # A test file that needs another sandbox has a setup_file() of its own.
 setup_file() {
-    start_sandbox
+    start_sandbox --readers 1
 }
 
 teardown_file() {
@@ -83,8 +83,8 @@ memcached_say() {
 # The values of all nodes together: "key flags value" per line, sorted. A dump passes over what memcached's own threads hold locked at that
 # moment, so it is only believed when a second one agrees.
 cached_keys() {
-    local once='' again=. try
-    for try in {1..20}; do
+    local once='' again=.
+    for _ in {1..20}; do
         once=$(all_nodes_dump)
         again=$(all_nodes_dump)
         [[ $once != "$again" ]] || break
