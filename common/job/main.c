@@ -99,14 +99,12 @@ static int run_read_only(struct run *run) {
     return status;
 }
 
-/* We hold the lease, so nobody else writes this job's files on this host. */
+/* The lock file is in state_dir, so while we hold it nobody else writes this job's files there. metrics_dir may be shared. */
 static void sweep(const struct run *run, const struct suite_settings *suite) {
     char *prefix = xasprintf("%s.", run->job->name);
     char *runs = xasprintf("%s/runs", suite->state_dir);
     file_sweep(suite->state_dir, prefix);
     file_sweep(runs, prefix);
-    if (suite->metrics_dir != NULL)
-        file_sweep(suite->metrics_dir, prefix);
     free(runs);
     free(prefix);
 }
