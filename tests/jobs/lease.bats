@@ -21,7 +21,7 @@ teardown() {
 # make_host NAME: another host's settings in $ini_NAME's file.
 make_host() {
     install -d -m 700 "$BATS_TEST_TMPDIR/state-$1"
-    (umask 077 && sed "s|^state_dir = .*|state_dir = $BATS_TEST_TMPDIR/state-$1|" "$ini" >"$BATS_TEST_TMPDIR/$1.ini")
+    (umask 077 && sed -E "s#^(state_dir|metrics_dir) = .*#\1 = $BATS_TEST_TMPDIR/state-$1#" "$ini" >"$BATS_TEST_TMPDIR/$1.ini")
 }
 
 # The counting takes about $1 seconds.
