@@ -106,7 +106,7 @@ check-style check-unit check-jobs check-asan check-elf check-libmysqlclient: dep
 
 # --- targets that tests/check uses ----------------------------------------------------------------------------------------------
 
-C_FILES  := $(LIBRARY_SOURCES) $(JOB_SOURCES) $(TEST_SOURCES) $(wildcard tests/bench/*.c tests/sandbox/*.c) $(HEADERS) $(wildcard common/*/*.h)
+C_FILES  := $(LIBRARY_SOURCES) $(JOB_SOURCES) $(TEST_SOURCES) $(wildcard tests/bench/*.c tests/sandbox/*.c tests/standins/*.[ch]) $(HEADERS) $(wildcard common/*/*.h)
 ANALYSED := $(LIBRARY_SOURCES) $(JOB_SOURCES)
 SCRIPTS  := .ci/run tests/deps tests/elf tests/settings-pages $(wildcard tests/faults/*) tests/check tests/demo tests/bench/run tests/sandbox/up tests/sandbox/down tests/sandbox/restart \
 	tests/sandbox/fetch $(wildcard tests/sandbox/lib/*.sh tests/sandbox/libmysqlclient-* tests/jobs/*.bash)
