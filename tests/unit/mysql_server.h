@@ -116,6 +116,7 @@ static char *make_base(void) {
     if (mkdtemp(base) == NULL)
         fail_msg("no temporary directory");
     shell("mariadb-install-db --no-defaults --user=\"$(id -un)\" --datadir=%s/empty --skip-test-db --skip-name-resolve "
+          "--force "
           "--auth-root-authentication-method=normal >%s/install.log 2>&1",
           base, base);
     return base;

@@ -49,7 +49,7 @@ create_empty_datadir() { # DATADIR LOG
     mapfile -t places < <(place_options | sed 's/^/--/')
     mkdir -p "$1"
     case $mysql_kind in
-    mariadb) mariadb-install-db --no-defaults --user="$(id -un)" --datadir="$1" --skip-test-db --skip-name-resolve \
+    mariadb) mariadb-install-db --no-defaults --user="$(id -un)" --datadir="$1" --skip-test-db --skip-name-resolve --force \
         --auth-root-authentication-method=normal ;;
     mysql56) cp -a "$servers_dir/mysql56/data/mysql/." "$1" ;;
     mysql97) "${mysqld[@]}" --no-defaults "${places[@]}" --user="$(id -un)" --datadir="$1" --initialize-insecure ;;
