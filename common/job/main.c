@@ -19,10 +19,7 @@
 
 /* In the worker: what went wrong goes into the record too. */
 static void report_message(void *record, enum log_level level, bool hint, const char *message) {
-    json_t *text = json_string(message);
-    if (text == NULL)
-        text = json_string("(a message that is not UTF-8)");
-    record_set(record, level == LOG_LEVEL_WARNING ? "log.warnings[]" : hint ? "log.hints[]" : "log.errors[]", text);
+    record_text(record, level == LOG_LEVEL_WARNING ? "log.warnings[]" : hint ? "log.hints[]" : "log.errors[]", message);
 }
 
 static int work(void *context, struct record *record) {
@@ -34,19 +31,21 @@ static int work(void *context, struct record *record) {
     return run->job->run(run);
 }
 
-/* The worker's first error is the reason, its first hint the next step. */
-static void take_reason(struct record_builder *builder) {
+/* What the worker logged counts as if the supervisor had. */
+static void take_log(struct record_builder *builder) {
+    static const struct {
+        const char *list;
+        enum log_level level;
+        bool hint;
+    } lists[] = {
+        {"errors", LOG_LEVEL_ERROR, false}, {"hints", LOG_LEVEL_ERROR, true}, {"warnings", LOG_LEVEL_WARNING, false}};
     json_t *log = json_incref(json_object_get(builder->root, "log"));
     json_object_del(builder->root, "log");
-    static const char *const lists[][2] = {{"errors", "reason"}, {"hints", "hint"}};
     for (size_t i = 0; i < LENGTH_OF(lists); i++) {
-        json_t *first = json_array_get(json_object_get(log, lists[i][0]), 0);
-        if (first != NULL && json_object_get(builder->root, lists[i][1]) == NULL)
-            json_object_set(builder->root, lists[i][1], first);
+        json_t *messages = json_object_get(log, lists[i].list);
+        for (size_t j = 0; j < json_array_size(messages); j++)
+            outcome_listen(builder, lists[i].level, lists[i].hint, json_string_value(json_array_get(messages, j)));
     }
-    json_t *warnings = json_object_get(log, "warnings");
-    for (size_t i = 0; i < json_array_size(warnings); i++)
-        outcome_listen(builder, LOG_LEVEL_WARNING, false, json_string_value(json_array_get(warnings, i)));
     json_decref(log);
 }
 
@@ -122,7 +121,7 @@ static int work_leased(struct run *run, struct lease *lease, struct record_build
         .renew_every = run->fence > 0 ? LEASE_RENEW : 0,
     };
     int status = supervise(&supervision, builder, 1);
-    take_reason(builder);
+    take_log(builder);
     return status;
 }
 

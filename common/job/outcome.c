@@ -57,17 +57,12 @@ void outcome_begin(const struct outcome_context *context, struct record_builder 
 void outcome_listen(void *context, enum log_level level, bool hint, const char *message) {
     struct record_builder *builder = context;
     json_t *root = builder->root;
-    json_t *text = json_string(message);
-    if (text == NULL)
-        text = json_string("(a message that is not UTF-8)");
     const char *field = level == LOG_LEVEL_WARNING ? "warnings[]" : hint ? "hint" : "reason";
     /* The first error is the reason, its hint the next step; later ones follow from it. */
     bool wanted = level == LOG_LEVEL_WARNING ? json_array_size(json_object_get(root, "warnings")) < WARNINGS_KEPT
                                              : json_object_get(root, field) == NULL;
     if (wanted)
-        record_builder_set(builder, field, text);
-    else
-        json_decref(text);
+        record_builder_set(builder, field, json_string(message));
 }
 
 /* The end of the last successful run, from the record of the run before this one. */
