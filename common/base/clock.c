@@ -75,6 +75,23 @@ void clock_add_utc(struct text *text, int64_t now) {
     text_add(text, "Z");
 }
 
+int64_t clock_day(int64_t now) {
+    time_t seconds = (time_t)(now / 1000);
+    struct tm fields;
+    localtime_r(&seconds, &fields);
+    return (timegm(&(struct tm){.tm_year = fields.tm_year, .tm_mon = fields.tm_mon, .tm_mday = fields.tm_mday})) /
+           86400;
+}
+
+void clock_add_day(struct text *text, int64_t day) {
+    time_t seconds = (time_t)(day * 86400);
+    struct tm fields;
+    char date[20];
+    gmtime_r(&seconds, &fields);
+    strftime(date, sizeof date, "%Y-%m-%d", &fields);
+    text_add(text, date);
+}
+
 void clock_add_span(struct text *text, int64_t milliseconds) {
     int64_t seconds = milliseconds / 1000;
     if (milliseconds < 1000)

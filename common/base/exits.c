@@ -27,3 +27,7 @@ const char *exit_word(int code) {
             return e->word;
     return "failed";
 }
+
+int exit_combine(int first, int next) {
+    return first == EXIT_DONE || (first == EXIT_ATTENTION && next != EXIT_DONE) ? next : first;
+}

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 #include "nightshift/base/parse.h"
 
@@ -85,6 +86,24 @@ const char *parse_percentage(const char *string, double *percent) {
     if (!(value <= 1e6))
         return "too large";
     *percent = value;
+    return NULL;
+}
+
+const char *parse_day(const char *string, int64_t *day) {
+    static const char shape[] = "dddd-dd-dd";
+    struct tm given = {0};
+    /* strptime() alone would take white space and single digits. */
+    for (size_t i = 0; i < sizeof shape; i++)
+        if (shape[i] == 'd' ? string[i] < '0' || string[i] > '9' : string[i] != shape[i])
+            return "not a day such as 2026-11-23";
+    if (strptime(string, "%Y-%m-%d", &given) == NULL)
+        return "not a day such as 2026-11-23";
+    struct tm real = given;
+    time_t seconds = timegm(&real);
+    /* strptime() knows no lengths of months; timegm() makes the 31st of June the 1st of July. */
+    if (real.tm_mday != given.tm_mday)
+        return "a day that the month does not have";
+    *day = seconds / 86400;
     return NULL;
 }
 

@@ -139,6 +139,30 @@ static void percentages(void **state) {
     }
 }
 
+static void days(void **state) {
+    (void)state;
+    static const struct number_case cases[] = {
+        {"1970-01-01", 0, NULL},
+        {"1970-01-02", 1, NULL},
+        {"2024-02-29", 19782, NULL},
+        {"2026-11-23", 20780, NULL},
+        {"2038-01-20", 24856, NULL},
+        {"2026-02-29", 0, "a day that the month does not have"},
+        {"2026-06-31", 0, "a day that the month does not have"},
+        {"2026-13-01", 0, "not a day such as"},
+        {"2026-11-00", 0, "not a day such as"},
+        {"2026-11-2", 0, "not a day such as"},
+        {"2026-1-023", 0, "not a day such as"},
+        {"26-11-23", 0, "not a day such as"},
+        {"2026/11/23", 0, "not a day such as"},
+        {"2026-11-23 ", 0, "not a day such as"},
+        {" 2026-11-2", 0, "not a day such as"},
+        {"2026- 1-02", 0, "not a day such as"},
+        {"", 0, "not a day such as"},
+    };
+    check_numbers(parse_day, cases, LENGTH_OF(cases));
+}
+
 static void flags(void **state) {
     (void)state;
     static const char *const yes[] = {"yes", "true", "on", "1", "YES", "True"};
@@ -184,6 +208,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(integers), cmocka_unit_test(durations),
         cmocka_unit_test(sizes),    cmocka_unit_test(percentages),
+        cmocka_unit_test(days),
         cmocka_unit_test(flags),    cmocka_unit_test(written_durations_are_short_and_read_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

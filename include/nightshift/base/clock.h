@@ -17,6 +17,10 @@ int clock_set_zone(const char *zone);
 void clock_add_local(struct text *text, int64_t now); /* 2026-11-23T03:10:00.123+09:00 */
 void clock_add_utc(struct text *text, int64_t now);   /* 2026-11-22T18:10:00.123Z */
 
+/* The day that a time falls on in that zone, as days since 1970-01-01; and such a day as 2026-11-23. */
+int64_t clock_day(int64_t now);
+void clock_add_day(struct text *text, int64_t day);
+
 /* Appends a duration for people: "850 ms", "12.3 s", "4 min 05 s", "3 h 20 min", "5 d 02 h". */
 void clock_add_span(struct text *text, int64_t milliseconds);
 

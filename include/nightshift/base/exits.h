@@ -28,6 +28,10 @@ struct exit_text {
 /* All codes in ascending order; the last entry has text == NULL. */
 extern const struct exit_text exit_table[];
 
+/* The code to end with when two things happened one after the other: the first failure; what only needs a person's attention gives way to
+ * a failure. */
+int exit_combine(int first, int next);
+
 /* The result word of a code; "signal" for 128 and above, "failed" for a code that is not in the table. */
 const char *exit_word(int code);
 

@@ -16,6 +16,8 @@ const char *parse_duration(const char *string, int64_t *milliseconds);
 const char *parse_size(const char *string, int64_t *bytes);
 /* "20%" is 20.0; the sign is required; at least 0. */
 const char *parse_percentage(const char *string, double *percent);
+/* "2026-11-23", as days since 1970-01-01. */
+const char *parse_day(const char *string, int64_t *day);
 /* yes/no, true/false, on/off, 1/0. */
 const char *parse_flag(const char *string, bool *out);
 
