@@ -21,13 +21,13 @@ static struct redis *open_mirror(const struct run *run) {
     return settings != NULL && settings->server != NULL ? redis_new(settings) : NULL;
 }
 
-static void load_mirrored(struct run *run, const char *name, struct state *state) {
+static int load_mirrored(struct run *run, const char *name, struct state *state) {
     struct redis *redis = open_mirror(run);
     struct redis_reply *reply = NULL;
     const char *bytes = NULL;
     size_t length = 0;
     if (redis == NULL)
-        return;
+        return 0;
     char *key = redis_key(redis, "{%s}:state:%s", run->job->name, name);
     const char *words[] = {"HGET", key, "blob"};
     int status = redis_command(redis, REDIS_RETRY | REDIS_QUIET, LENGTH_OF(words), words, NULL, &reply);
@@ -35,9 +35,10 @@ static void load_mirrored(struct run *run, const char *name, struct state *state
         status = redis_as_bytes(redis, reply, &bytes, &length);
     if (status != 0)
         log_warning("cannot read the mirrored state: %s", redis_reason(redis));
+    bool newer = status == 0 && bytes != NULL && state_is_newer(bytes, length);
     struct state mirrored = {.body = {.limit = state->body.limit}};
     const char *reason =
-        status == 0 && bytes != NULL ? state_decode(run->job->name, name, bytes, length, &mirrored) : NULL;
+        status == 0 && bytes != NULL && !newer ? state_decode(run->job->name, name, bytes, length, &mirrored) : NULL;
     if (reason != NULL)
         log_warning("the state mirrored in Redis cannot be used: %s", reason);
     if (mirrored.version > state->version) {
@@ -51,14 +52,13 @@ static void load_mirrored(struct run *run, const char *name, struct state *state
     redis_reply_free(reply);
     free(key);
     redis_free(redis);
+    return newer ? fail(EXIT_GUARD, "cannot use the state mirrored in Redis: a newer nightshift has written it") : 0;
 }
 
 int mirror_load(struct run *run, const char *name, struct state *state) {
     const struct suite_settings *suite = settings_of(run->settings, &suite_section);
     int status = state_load(suite->state_dir, run->job->name, name, state);
-    if (status == 0)
-        load_mirrored(run, name, state);
-    return status;
+    return status == 0 ? load_mirrored(run, name, state) : status;
 }
 
 static int save_mirrored(struct run *run, const char *name, const struct state *state) {

@@ -76,6 +76,21 @@ const char *state_decode(const char *job, const char *name, const char *bytes, s
     return reason;
 }
 
+bool state_is_newer(const char *bytes, size_t length) {
+    int64_t format = 0;
+    const char *end = memchr(bytes, '\n', length);
+    if (end == NULL)
+        return false;
+    struct strings fields = {0};
+    char *header = xstrndup(bytes, (size_t)(end - bytes));
+    strings_split(&fields, header, " ");
+    bool newer = fields.count >= 2 && strcmp(fields.items[0], magic) == 0 &&
+                 parse_integer(fields.items[1], &format) == NULL && format > FORMAT;
+    strings_free(&fields);
+    free(header);
+    return newer;
+}
+
 int state_load(const char *directory, const char *job, const char *name, struct state *state) {
     char *path = path_of(directory, job, name);
     struct text content = {.limit = STATE_LIMIT};
@@ -84,6 +99,10 @@ int state_load(const char *directory, const char *job, const char *name, struct 
     int status = file_read(path, &content, &found);
     if (status != 0 || !found)
         goto out;
+    if (state_is_newer(text_string(&content), content.length)) {
+        status = fail(EXIT_GUARD, "cannot use the state \"%s\": a newer nightshift has written it", path);
+        goto out;
+    }
     const char *reason = state_decode(job, name, text_string(&content), content.length, state);
     if (reason != NULL) {
         char *aside = xasprintf("%s.bad", path);

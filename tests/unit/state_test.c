@@ -202,6 +202,23 @@ static void a_missing_state_has_version_zero(void **state) {
     free(said);
 }
 
+static void a_state_of_a_newer_format_is_refused_and_stays(void **state) {
+    struct state loaded = {0};
+    char *said = NULL;
+    char *path = scene_put(state, "count-categories.published.state", "nightshift-state 2 of another layout\nbody");
+    assert_int_equal(load(*state, &loaded, &said), EXIT_GUARD);
+    assert_int_equal(loaded.version, 0);
+    assert_contains(said, "a newer nightshift has written it");
+    assert_int_equal(access(path, F_OK), 0);
+    assert_false(state_is_newer("nightshift-state 1 x\n", 21));
+    assert_false(state_is_newer("nightshift-state 2 x", 20));
+    assert_false(state_is_newer("nightshift-stale 2 x\n", 21));
+    assert_false(state_is_newer("", 0));
+    free(path);
+    free(said);
+    state_free(&loaded);
+}
+
 static void a_damaged_state_is_set_aside(void **state) {
     struct state loaded = {0};
     char *said = NULL;
@@ -288,11 +305,12 @@ int main(void) {
         cmocka_unit_test(a_body_too_large_for_its_place_is_refused),
         scene_test(a_saved_state_is_loaded),
         scene_test(a_missing_state_has_version_zero),
+        scene_test(a_state_of_a_newer_format_is_refused_and_stays),
         scene_test(a_damaged_state_is_set_aside),
         scene_test(a_state_that_is_no_file_is_an_error),
         scene_test(a_state_that_did_not_fit_its_buffer_is_not_saved),
         nobody_test(a_state_that_cannot_be_written_leaves_the_old_one),
     };
-    alarm(60);
+    end_when_it_hangs();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,7 +7,7 @@
 #include "nightshift/run/state.h"
 
 /* Reads the newer of the two. Version 0 when there is none. A mirror that cannot be reached is a warning, a local file that cannot be read an
- * error. */
+ * error. EXIT_GUARD when either was written by a newer nightshift. */
 int mirror_load(struct run *run, const char *name, struct state *state);
 
 /* Raises the version by one and writes both, the local file first. EXIT_CANNOT_WRITE for that; EXIT_LATER when another run has taken the

@@ -20,7 +20,11 @@ void state_encode(const char *job, const char *name, const struct state *state, 
 /* NULL, or why the bytes are not a state of this job and name (a string literal); *state is set on success only. */
 const char *state_decode(const char *job, const char *name, const char *bytes, size_t length, struct state *state);
 
-/* Reads DIR/JOB.NAME.state. A missing or damaged file leaves version 0. Returns 0, or the status of a file that cannot be read. */
+/* Whether the bytes begin as a state of a later format than ours. Such a one is no damage: what it knows must not be lost. */
+bool state_is_newer(const char *bytes, size_t length);
+
+/* Reads DIR/JOB.NAME.state. A missing or damaged file leaves version 0. Returns 0, EXIT_GUARD for a file that a newer nightshift has
+ * written, or the status of a file that cannot be read. */
 int state_load(const char *directory, const char *job, const char *name, struct state *state);
 
 /* EXIT_CANNOT_WRITE, with the old state in place. */
