@@ -179,8 +179,9 @@ confdir  = $(DESTDIR)$(sysconfdir)/nightshift
 
 .PHONY: install
 install: programs
-	$(INSTALL) -d $(bindir) $(mandir)/man1 $(mandir)/man5 $(confdir)
+	$(INSTALL) -d $(bindir) $(mandir)/man1 $(mandir)/man5 $(mandir)/man7 $(confdir)
 	$(INSTALL) -m 755 $(PROGRAMS) $(bindir)
 	$(INSTALL) -m 644 $(wildcard jobs/*/*.1) $(mandir)/man1
 	$(INSTALL) -m 644 cron/nightshift.ini.5 $(mandir)/man5
+	$(INSTALL) -m 644 cron/nightshift.7 $(mandir)/man7
 	test -e $(confdir)/nightshift.ini || $(INSTALL) -m 600 cron/nightshift.ini $(confdir)/nightshift.ini

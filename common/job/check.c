@@ -12,7 +12,7 @@
 #include "nightshift/run/suite.h"
 #include "nightshift/stores/redis.h"
 
-static int check_directory(const char *what, const char *path, bool made_when_missing) {
+int check_directory(const char *what, const char *path, bool made_when_missing) {
     if (path == NULL)
         return 0;
     char *copy = xstrdup(path);
