@@ -125,8 +125,8 @@ category_id 1 category_id'
 @test "what is written on the writer arrives on every reader" {
     "$shared/sql" writer -e "CREATE TABLE arrival (id INT PRIMARY KEY, name VARCHAR(20)) DEFAULT CHARSET=utf8mb4"
     "$shared/sql" writer -e "INSERT INTO arrival VALUES (1, '届いた🌸')"
-    within 10 reader_says reader1 '届いた🌸' 'SELECT name FROM arrival'
-    within 10 reader_says reader2 '届いた🌸' 'SELECT name FROM arrival'
+    within 60 reader_says reader1 '届いた🌸' 'SELECT name FROM arrival'
+    within 60 reader_says reader2 '届いた🌸' 'SELECT name FROM arrival'
     [[ $("$shared/sql" reader2 -BN -e 'SELECT @@read_only, @@server_id, @@binlog_format') == $'1\t12\tROW' ]]
 }
 
@@ -139,7 +139,7 @@ category_id 1 category_id'
     . "$shared/env"
     [[ $("$shared/sql" writer -BN -e 'SELECT id, @@port FROM survivor') == $'7\t'"$MYSQL_PORT" ]]
     "$shared/sql" writer -e 'INSERT INTO survivor VALUES (8)'
-    within 20 reader_says reader1 2 'SELECT COUNT(*) FROM survivor'
+    within 60 reader_says reader1 2 'SELECT COUNT(*) FROM survivor'
 }
 
 @test "the notice sink records requests and refuses when told to" {
@@ -223,7 +223,7 @@ END
     local pid status=0
     "$sandbox/up" "$dir" --mysql "$kind" 3>&- &
     pid=$!
-    within 20 test -s "$dir/run/writer.pid"
+    within 60 test -s "$dir/run/writer.pid"
     kill -TERM "$pid"
     wait "$pid" || status=$?
     ((status > 0))

@@ -26,14 +26,17 @@ teardown_file() {
     stop_sandbox
 }
 
-# Called from setup(): a clean slate, and $ini as this test's settings.
+# Called from setup(): a clean slate, and $ini as this test's settings. A test of a timeout sets it; the others must not meet one because the
+# machine stands still for some seconds.
 fresh_state() {
     # shellcheck source=/dev/null
     . "$SANDBOX/env"
     state=$BATS_TEST_TMPDIR/state
     ini=$BATS_TEST_TMPDIR/nightshift.ini
     install -d -m 700 "$state"
-    (umask 077 && sed "s|^state_dir = .*|state_dir = $state|; s|^metrics_dir = .*|metrics_dir = $state|" "$NIGHTSHIFT_CONFIG" >"$ini")
+    (umask 077 && sed -e "s|^state_dir = .*|state_dir = $state|; s|^metrics_dir = .*|metrics_dir = $state|" \
+        -e '/^\[mysql\]$/a connect_timeout = 60s' -e '/^\[redis\]$/a timeout = 60s' \
+        -e '/^\[memcached\]$/a connect_timeout = 60s\ntimeout = 60s' "$NIGHTSHIFT_CONFIG" >"$ini")
     export NIGHTSHIFT_CONFIG=$ini
     redis-cli -p "$REDIS_PORT" flushall >/dev/null
     for node in ${MEMCACHED_NODES//,/ }; do
@@ -45,6 +48,7 @@ fresh_state() {
 set_key() {
     local section=$1 key=$2 value=$3
     drop_key "$section" "$key"
+    grep -qxF "[$section]" "$ini" || printf '\n[%s]\n' "$section" >>"$ini"
     sed -i "/^\[$section\]\$/a $key = $value" "$ini"
 }
 
@@ -72,7 +76,7 @@ memcached_say() {
     exec {socket}<>"/dev/tcp/$host/$port"
     printf '%b\r\n' "$*" >&"$socket"
     local line
-    while IFS= read -r -t 2 -u "$socket" line; do
+    while IFS= read -r -t 60 -u "$socket" line; do
         line=${line%$'\r'}
         printf '%s\n' "$line"
         [[ $line =~ ^(END|OK|STORED|NOT_FOUND|DELETED|ERROR|CLIENT_ERROR|SERVER_ERROR|VERSION) ]] && break
@@ -146,7 +150,8 @@ record() {
 run_job() {
     local expected=$1 job=$2
     shift 2
-    run --separate-stderr "$bin/$job" "$@"
+    # Nothing takes that long but what hangs.
+    run --separate-stderr timeout --foreground --kill-after=30 300 "$bin/$job" "$@"
     # shellcheck disable=SC2154
     if [ "$status" != "$expected" ]; then
         printf 'exit code %s instead of %s\nstdout: %s\nstderr: %s\n' "$status" "$expected" "$output" "$stderr" >&2
@@ -194,7 +199,28 @@ check_bad_option() {
     assert_equal "$output" ""
 }
 
-# wait_until SECONDS command...: polls.
+# close_gate: on reader1, a statement with gated_one stops there until open_gate, however long that takes.
+# shellcheck disable=SC2034
+gated_one="GET_LOCK('gate', 600)"
+
+close_gate() {
+    exec {gate}> >(exec "$SANDBOX/sql" reader1 --unbuffered -N >"$BATS_TEST_TMPDIR/gate" 2>&1 3>&-)
+    echo "SELECT CONCAT('closed ', GET_LOCK('gate', 60));" >&"$gate"
+    wait_until 60 grep -qx 'closed 1' "$BATS_TEST_TMPDIR/gate"
+}
+
+# A background job may have inherited the descriptor: closing it here is not enough.
+open_gate() {
+    echo "DO RELEASE_LOCK('gate');" >&"$gate"
+    exec {gate}>&-
+}
+
+# is_at_gate STATEMENT: as root sees it.
+is_at_gate() {
+    sql reader1 -N -e "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE '$1%GET_LOCK%'" | grep -qx 1
+}
+
+# wait_until SECONDS command...: polls. The seconds are no measurement: so many that only what never comes takes them all.
 wait_until() {
     local end=$((SECONDS + $1))
     shift

@@ -75,7 +75,7 @@ static inline void notices_start(struct notices *notices) {
     for (int tries = 0; tries < 100; tries++) {
         int port = notices->port != 0 ? notices->port : 12000 + (int)(getpid() * 7LL + next++) % 18000;
         notices->pid = notices_fork(notices, port);
-        for (int waited = 0; notices->pid > 0 && waited < 500; waited++) {
+        for (int waited = 0; notices->pid > 0 && waited < FOREVER / 10; waited++) {
             if (notices_answer(notices, port)) {
                 notices->port = port;
                 return;

@@ -8,7 +8,8 @@
  *   POST /hook/...                       a webhook: JSON, an Idempotency-Key, and counts each key once
  *
  * NOTICES_DIR holds what it keeps: requests.jsonl (all requests with the status given), told.jsonl (what a reader of the room or
- * channel would see, with the time), times.json. NOTICES_SECRET is the token and Slack's KEY, NOTICES_ROOM the room.
+ * channel would see, with the time), times.json. NOTICES_SECRET is the token and Slack's KEY, NOTICES_ROOM the room. For the limits, time
+ * stands still while there is a NOTICES_DIR/clock, which holds it in seconds since 1970.
  *
  * NOTICES_DIR/script says what goes wrong: one line for each request to come, an empty line for nothing:
  *   status=503        answers this instead; nothing is told, unless "told" stands there too
@@ -53,11 +54,16 @@ function next_fault(string $dir): array
     return $fault;
 }
 
+function clock(string $dir): float
+{
+    return is_file("$dir/clock") ? (float) file_get_contents("$dir/clock") : microtime(true);
+}
+
 /** How many uses of $name lie in the last $seconds, this one included. */
 function count_use(string $dir, string $name, float $seconds): int
 {
     $times = is_file("$dir/times.json") ? json_decode(file_get_contents("$dir/times.json"), true) : [];
-    $now = microtime(true);
+    $now = clock($dir);
     $times[$name][] = $now;
     $times[$name] = array_values(array_filter($times[$name], fn($time) => $time > $now - $seconds));
     file_put_contents("$dir/times.json", json_encode($times));
@@ -80,7 +86,7 @@ function chatwork(): array
         return $error(401, 'Invalid API token');
     }
     $used = count_use($dir, 'token', 300);
-    $limits = ['X-RateLimit-Limit: 300', 'X-RateLimit-Remaining: ' . max(0, 300 - $used), 'X-RateLimit-Reset: ' . (time() + 300)];
+    $limits = ['X-RateLimit-Limit: 300', 'X-RateLimit-Remaining: ' . max(0, 300 - $used), 'X-RateLimit-Reset: ' . ((int) clock($dir) + 300)];
     if ($used > 300) {
         return $error(429, 'Rate limit exceeded', $limits);
     }
@@ -108,7 +114,7 @@ function chatwork(): array
         return $error(400, 'body is too long', $limits);
     }
     if (count_use($dir, 'room', 10) > 10) {
-        $limits[2] = 'X-RateLimit-Reset: ' . (time() + 10);
+        $limits[2] = 'X-RateLimit-Reset: ' . ((int) clock($dir) + 10);
         return $error(429, 'Rate limit for message posting per room exceeded.', $limits);
     }
     return [200, json(['message_id' => (string) (count(told($dir)) + 1)]), $text, array_merge(['Content-Type: application/json'], $limits)];

@@ -49,7 +49,7 @@ static inline int stage_enter(void **state) {
     char *url = xasprintf("http://127.0.0.1:%d/services/T0/B0/" NOTICES_SECRET, stage.notices.port);
     stage.settings = (struct notify_settings){
         .via = NOTIFY_SLACK,
-        .timeout = 2000,
+        .timeout = FOREVER,
         .max_length = 4000,
         .max_messages_per_run = 1,
         .max_age = INT64_C(3) * 86400000,
@@ -106,7 +106,7 @@ static inline int stage_post(const char *title, const char *key) {
 static inline int stage_flush(int64_t count) {
     if (stage.notify == NULL)
         stage_open();
-    const struct notify_budget budget = {.now = stage.now, .time = 10000, .count = count};
+    const struct notify_budget budget = {.now = stage.now, .time = 10 * FOREVER, .count = count};
     free(stage.messages);
     struct capture capture = capture_start();
     int status = notify_flush(stage.notify, &budget, &stage.result);

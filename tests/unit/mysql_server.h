@@ -28,6 +28,8 @@
 
 #include <cmocka.h> /* last: it has a macro named fail */
 
+#include "forever.h"
+
 struct server {
     char *directory;
     char *socket;
@@ -186,7 +188,7 @@ static void start_server(struct server *server, const char *base, const char *na
     for (int attempt = 0; attempt < 3; attempt++) {
         server->port = free_port();
         launch(server, options);
-        for (int64_t until = clock_monotonic() + 30000; clock_monotonic() < until; clock_sleep(20)) {
+        for (int64_t until = clock_monotonic() + FOREVER; clock_monotonic() < until; clock_sleep(20)) {
             if (try_admin(server, "SELECT 1", &problem)) {
                 server->tcp = xasprintf("127.0.0.1:%d", server->port);
                 text_free(&problem);
@@ -203,6 +205,38 @@ static void start_server(struct server *server, const char *base, const char *na
     fail_msg("no server: %s", text_string(&problem));
 }
 
+/* How many statements like this one run on the server. */
+static inline int64_t running(const struct server *server, const char *pattern) {
+    char *sql = xasprintf(
+        "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE '%s' AND id <> CONNECTION_ID()", pattern);
+    int64_t count = admin_integer(server, sql);
+    free(sql);
+    return count;
+}
+
+/* A statement is stopped by one try that has a second for each step (mysql_stop.c), and a machine that stands still can miss it: then the
+ * statement goes on until its limit, minutes later. So one stop of several must have ended it. */
+enum { STOPS = 5, SOON = 5000 /* milliseconds */ };
+
+/* False when the statements still run, which are ended then. */
+static inline bool ended_soon(const struct server *server, const char *pattern) {
+    for (int64_t until = clock_monotonic() + SOON; clock_monotonic() < until; clock_sleep(10))
+        if (running(server, pattern) == 0)
+            return true;
+    while (running(server, pattern) > 0) {
+        struct text kill_one = {0};
+        char *sql = xasprintf("SELECT CONCAT('KILL ', id) FROM information_schema.processlist WHERE info LIKE '%s' AND "
+                              "id <> CONNECTION_ID()",
+                              pattern);
+        if (try_admin(server, sql, &kill_one) && kill_one.length > 0)
+            try_admin(server, text_string(&kill_one), NULL);
+        text_free(&kill_one);
+        free(sql);
+        clock_sleep(10);
+    }
+    return false;
+}
+
 /* What was logged since the last call of forget_log(): errors, warnings and hints, one per line. */
 static struct text logged;
 
@@ -215,7 +249,7 @@ static void forget_log(void) {
     text_clear(&logged);
 }
 
-static void assert_logged(const char *part) {
+static inline void assert_logged(const char *part) {
     if (strstr(text_string(&logged), part) == NULL)
         fail_msg("\"%s\" was not logged, but: %s", part, text_string(&logged));
 }
@@ -235,11 +269,11 @@ static struct mysql_settings test_settings(char *user, char *password_file) {
                                    .password_file = password_file,
                                    .tls = MYSQL_TLS_AUTO,
                                    .tls_ca = (char *)(uintptr_t) "/nonexistent",
-                                   .connect_timeout = 5000,
-                                   .read_timeout = 60000,
-                                   .write_timeout = 10000,
-                                   .statement_limit = 50000,
-                                   .max_replica_lag = 60000};
+                                   .connect_timeout = FOREVER,
+                                   .read_timeout = 2 * FOREVER,
+                                   .write_timeout = 2 * FOREVER,
+                                   .statement_limit = 10 * FOREVER,
+                                   .max_replica_lag = 20 * FOREVER};
 }
 
 static const struct database_client test_client = {.job = "unit-test", .run_id = "0199-test"};

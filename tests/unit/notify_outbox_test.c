@@ -161,7 +161,7 @@ static void two_flushes_exclude_each_other(void **state) {
     const struct notify_budget budget = {.now = stage.now, .time = 300};
     int64_t began = clock_monotonic();
     assert_int_equal(notify_flush(stage.notify, &budget, NULL), EXIT_LATER);
-    assert_in_range(clock_monotonic() - began, 290, 700);
+    assert_in_range(clock_monotonic() - began, 300, FOREVER);
     assert_told_count(0);
     close(lock);
     assert_int_equal(stage_flush(0), 0);
@@ -179,7 +179,7 @@ static void many_flushers_tell_each_notice_once(void **state) {
     for (size_t i = 0; i < LENGTH_OF(children); i++) {
         children[i] = fork();
         if (children[i] == 0) {
-            const struct notify_budget budget = {.now = stage.now, .time = 20000, .count = 3};
+            const struct notify_budget budget = {.now = stage.now, .time = 10 * FOREVER, .count = 3};
             _exit(notify_flush(stage.notify, &budget, NULL));
         }
     }
@@ -195,14 +195,14 @@ static void many_flushers_tell_each_notice_once(void **state) {
 static void the_time_budget_is_kept(void **state) {
     (void)state;
     stage.settings.via = NOTIFY_WEBHOOK;
-    notices_script(&stage.notices, "delay=400\ndelay=400\ndelay=400\ndelay=400\n");
-    for (int i = 0; i < 4; i++)
+    /* Each fits into the budget, both together do not. */
+    notices_script(&stage.notices, "delay=1500\ndelay=4500\n");
+    for (int i = 0; i < 3; i++)
         assert_int_equal(stage_post("slow", NULL), 0);
-    const struct notify_budget budget = {.now = stage.now, .time = 1000, .count = 9};
-    int64_t began = clock_monotonic();
-    assert_int_equal(notify_flush(stage.notify, &budget, &stage.result), EXIT_UNAVAILABLE); /* the third is cut off */
-    assert_in_range(clock_monotonic() - began, 700, 1150);
-    assert_int_equal(stage.result.delivered, 2);
+    const struct notify_budget budget = {.now = stage.now, .time = 5500, .count = 9};
+    assert_int_equal(notify_flush(stage.notify, &budget, &stage.result), EXIT_UNAVAILABLE); /* the second is cut off */
+    assert_int_equal(stage.result.delivered, 1);
+    assert_int_equal(stage.result.waiting, 2);
 }
 
 static void a_clock_that_was_set_back_does_not_stop_us(void **state) {
@@ -294,5 +294,6 @@ int main(void) {
         cmocka_unit_test_setup_teardown(an_outbox_that_cannot_be_written_sends_nothing, enter_unprivileged,
                                         leave_unprivileged),
     };
+    end_when_it_hangs();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -224,6 +224,6 @@ int main(void) {
         cmocka_unit_test(a_line_without_an_end_is_given_up),
         cmocka_unit_test(a_line_that_the_worker_did_not_finish_is_left_out),
     };
-    alarm(60);
+    end_when_it_hangs();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

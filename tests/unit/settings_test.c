@@ -492,6 +492,6 @@ int main(void) {
         scene_test(the_sample_file_can_be_read_and_changes_nothing),
         scene_test(the_manual_escapes_what_roff_would_read),
     };
-    alarm(60);
+    end_when_it_hangs();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -26,6 +26,8 @@
 #include "nightshift/base/memory.h"
 #include "nightshift/base/text.h"
 
+#include "forever.h"
+
 static inline void check_contains(const char *text, const char *part, bool wanted, const char *file, int line) {
     if ((strstr(text, part) != NULL) == wanted)
         return;

@@ -110,7 +110,7 @@ end_processes() {
     done
     for pid in "${ours[@]}"; do
         # shellcheck disable=SC2086  # two words
-        wait_until 20 is_gone $pid || die 71 "process ${pid% *} survives SIGKILL"
+        wait_until 60 is_gone $pid || die 71 "process ${pid% *} survives SIGKILL"
     done
 }
 
