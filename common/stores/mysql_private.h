@@ -68,6 +68,7 @@ struct database_target {
     char *program_name;
     char *run_id;
     char *tls_ca; /* NULL: without TLS */
+    bool unlogged;
 };
 
 /* In seconds. */
@@ -90,8 +91,10 @@ struct database {
     struct server_identity identity;
     char *instance; /* what instance_sql said: the server that identity.connection counts on */
     const char *instance_sql;
-    int64_t read_timeout; /* milliseconds */
-    bool in_rows;         /* a struct rows is open */
+    int64_t read_timeout;        /* milliseconds */
+    bool in_rows;                /* a struct rows is open */
+    const unsigned *expected;    /* errors that are not logged, or NULL */
+    struct database_error error; /* of the last statement */
     /* Shared with the waiting thread. The lock is held while a statement is being stopped, so that no other one can begin meanwhile. */
     pthread_mutex_t lock;
     bool running;            /* guarded by lock */

@@ -6,6 +6,7 @@
 
 #include "mysql_private.h"
 #include "nightshift/base/parse.h"
+#include "nightshift/stores/mysql_reader.h"
 
 enum { DEFAULT_PORT = 3306, SOCKET_PATH_MAX = 107 };
 
@@ -178,9 +179,6 @@ static char *check(const void *section_values) {
     const struct mysql_settings *values = section_values;
     if (values->writer == NULL && values->readers.count == 0)
         return xstrdup("needs \"writer\" or \"readers\"");
-    if (values->readers.count == 0 && !values->allow_writer)
-        return xstrdup(
-            "without \"readers\", long queries could only run on the writer: say so by \"allow_writer = yes\"");
     if (values->allow_writer && values->writer == NULL)
         return xstrdup("\"allow_writer = yes\" needs \"writer\"");
     char *problem = values->writer != NULL ? check_address(values, "writer", values->writer) : NULL;
@@ -212,3 +210,12 @@ const struct section mysql_section = {
     .help = "The MySQL or MariaDB servers.",
     .check = check,
 };
+
+int database_reader_prepare(const struct settings *all) {
+    const struct mysql_settings *values = settings_of(all, &mysql_section);
+    if (values->readers.count == 0 && !values->allow_writer)
+        return settings_problem(
+            all, &mysql_section, 0,
+            "without \"readers\", long queries could only run on the writer: say so by \"allow_writer = yes\"");
+    return 0;
+}

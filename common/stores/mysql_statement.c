@@ -35,6 +35,7 @@ static int begin_statement(struct database *database, const char *sql) {
     bool interrupted = atomic_load(&database->interrupted);
     database->running = !interrupted;
     pthread_mutex_unlock(&database->lock);
+    database->error.code = 0;
     return interrupted ? stopped_here(database, sql) : 0;
 }
 
@@ -56,6 +57,25 @@ static void log_failure(const struct database *database, const char *sql, const 
     text_free(&excerpt);
 }
 
+static bool is_expected(const struct database *database, unsigned code) {
+    for (const unsigned *number = database->expected; number != NULL && *number != 0; number++)
+        if (*number == code)
+            return true;
+    return false;
+}
+
+void database_expect_errors(struct database *database, const unsigned *numbers) {
+    database->expected = numbers;
+}
+
+unsigned database_error_number(const struct database *database) {
+    return database->error.code;
+}
+
+const char *database_error_text(const struct database *database) {
+    return database->error.text;
+}
+
 /* The statement failed. `waited_from` is when we last began to wait for the server (clock_monotonic). Ends the statement, logs, and returns
  * the exit code. */
 static int fail_statement(struct database *database, const char *sql, const char *origin, int64_t waited_from) {
@@ -72,6 +92,10 @@ static int fail_statement(struct database *database, const char *sql, const char
     end_statement(database);
     if (atomic_load(&database->interrupted))
         return stopped_here(database, sql);
+    database->error = error;
+    int status = database_error_status(error.code, error.state, origin != NULL ? EXIT_SETTINGS : EXIT_BUG);
+    if (is_expected(database, error.code))
+        return status;
     struct text text = {0};
     text_printf(&text, "%s (error %u)", error.text, error.code);
     if (timed_out)
@@ -83,7 +107,7 @@ static int fail_statement(struct database *database, const char *sql, const char
     if (text.length > 0)
         log_hint("%s", text.data);
     text_free(&text);
-    return database_error_status(error.code, error.state, origin != NULL ? EXIT_SETTINGS : EXIT_BUG);
+    return status;
 }
 
 int database_refuse_result(struct database *database, const char *sql, const char *origin, const char *reason) {

@@ -4,6 +4,7 @@
 #include "guards.h"
 #include "nightshift/base/exits.h"
 #include "nightshift/base/log.h"
+#include "nightshift/stores/mysql_reader.h"
 #include "settings.h"
 
 #define AT(member) offsetof(struct count_settings, member)
@@ -160,6 +161,8 @@ int count_prepare(const struct settings *all, const void *given) {
     size_t count = settings_count(all, &count_section);
     if (count == 0)
         return settings_problem(all, &count_section, 0, "there is nothing to do; add a [count NAME]");
+    if (database_reader_prepare(all) != 0)
+        return EXIT_SETTINGS;
     for (size_t i = 0; i < options->accept.count; i++)
         if (!guard_exists(options->accept.items[i]))
             return fail(EXIT_USAGE, "option --accept: there is no guard \"%s\"; they are " GUARD_NAMES,

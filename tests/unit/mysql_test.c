@@ -317,7 +317,7 @@ static void test_checks_servers(void **state) {
     struct mysql_settings settings = good_settings(readers, 1);
     assert_problem(&settings, NULL);
     settings.readers.count = 0;
-    assert_problem(&settings, "allow_writer = yes");
+    assert_problem(&settings, NULL);
     settings.allow_writer = true;
     assert_problem(&settings, NULL);
     settings.writer = NULL;

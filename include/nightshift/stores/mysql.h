@@ -58,6 +58,8 @@ extern const struct section mysql_section;
 struct database_client {
     const char *job;
     const char *run_id; /* NULL: none */
+    bool unlogged; /* as far as the server allows it, nothing of this session gets into its slow query log: from the
+                         * first statement on, and the connections that stop a statement too */
 };
 
 struct server_identity {
@@ -90,6 +92,14 @@ const struct server_identity *database_identity(const struct database *database)
 /* Changes the server-side limit for the statements to come, in milliseconds; 0: none. On MySQL it bounds only SELECT;
  * MySQL before 5.7.8 and MariaDB before 10.1 have none, and only read_timeout bounds. */
 int database_set_statement_limit(struct database *database, int64_t milliseconds);
+
+/* Errors of the server that the caller explains better than we could: from now on those with one of these numbers are not
+ * logged, only returned. `numbers` ends with 0 and stays valid; NULL: none, as in the beginning. */
+void database_expect_errors(struct database *database, const unsigned *numbers);
+
+/* The number of the error by which the last statement failed, and its text; 0: it did not fail, or not on the server. */
+unsigned database_error_number(const struct database *database);
+const char *database_error_text(const struct database *database);
 
 /* Runs a statement that gives no rows; `changed`, unless NULL, gets the number of rows it changed. */
 int database_run(struct database *database, const char *sql, const char *origin, int64_t *changed);

@@ -23,6 +23,9 @@ struct reader_choice {
 int database_open_reader(const struct mysql_settings *settings, const struct database_client *client,
                          struct database **out, struct reader_choice *choice);
 
+/* For the prepare() of a job that opens a reader: whether the settings name a server that it may run on. 0 or EXIT_SETTINGS, logged. */
+int database_reader_prepare(const struct settings *settings);
+
 void reader_choice_free(struct reader_choice *choice);
 
 /* The lag of one open connection, in milliseconds; -1 and `reason` (freed by the caller) if it is not a healthy
