@@ -79,7 +79,8 @@ command_of_mysqld() { # DIR NAME PORT
     write_options "$dir/$name.cnf" "$dir" "$name" "$dir/data/$name" "$buffer_pool"
     {
         printf '%s\n' bind-address=127.0.0.1 "port=$port" "server-id=$server_id" "read-only=$read_only" \
-            log-bin=binlog binlog-format=ROW sync-binlog=0 relay-log=relay relay-log-recovery=ON
+            log-bin=binlog binlog-format=ROW sync-binlog=0 relay-log=relay relay-log-recovery=ON \
+            slow-query-log=1 long-query-time=1
         tls_options
     } >>"$dir/$name.cnf"
     find_mysqld
@@ -126,5 +127,6 @@ create_job_account() { # DIR
     [[ $mysql_kind != mariadb ]] || monitor='BINLOG MONITOR, REPLICA MONITOR'
     ask "$1" writer "CREATE USER 'nightshift'@'%' IDENTIFIED BY '$password';
         GRANT SELECT ON marketplace.* TO 'nightshift'@'%';
+        GRANT SELECT ON mysql.slow_log TO 'nightshift'@'%';
         GRANT PROCESS, $monitor ON *.* TO 'nightshift'@'%'"
 }

@@ -70,6 +70,7 @@ write_settings() { # DIR
         {
             print_common_settings "$dir"
             print_count_settings
+            print_features
         } >"$dir/nightshift.ini"
     )
 }
@@ -104,6 +105,27 @@ EOT
 
 [redis]
 server = $(endpoints "$1" ' ' redis)
+EOT
+    [[ ! -e $1/run/notices.port ]] || cat <<EOT
+
+[notify]
+via = webhook
+webhook_url = $(url_of "$1" notices)/webhook
+EOT
+}
+
+print_features() {
+    cat <<'EOT'
+
+[feature jobs]
+owner = team-jobs
+why = clients post works, lancers propose
+tables = works, proposals
+
+[feature profiles]
+owner = team-lancers
+why = lancers show what they can do
+tables = lancers, categorizations
 EOT
 }
 
