@@ -174,7 +174,8 @@ int watch_read(struct watch *watch) {
 /* --- for people --- */
 
 static void find_feature(void *context, const struct strings *tables, const char **feature, const char **owner) {
-    feature_of_tables(context, tables, feature, owner);
+    const struct watch *watch = context;
+    feature_of_tables(watch->run->settings, tables, feature, owner);
 }
 
 /* What this run saw of an instance; its last position speaks for one that was not reached. */
@@ -221,7 +222,6 @@ void watch_describe(struct watch *watch) {
     watch->site = (struct site){.instances = watch->site_instances, .instance_count = count};
     if (settings_count(watch->run->settings, &feature_section) > 0) {
         watch->site.feature_of = find_feature;
-        /* Only read: site.context is a pointer to whatever a callback wants. */
-        watch->site.context = (void *)(uintptr_t)watch->run->settings;
+        watch->site.context = watch;
     }
 }

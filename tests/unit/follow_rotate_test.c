@@ -265,6 +265,18 @@ static void test_state_is_lost_with_a_table_to_drain(void **state) {
     free_reader(&reader);
 }
 
+static void test_leftover_of_a_dead_rotation_is_no_obstacle(void **state) {
+    (void)state;
+    struct reader reader = new_rotator(WATCH_ROTATE);
+    craft(SLOW_LIVE, 1, 15);
+    craft(SLOW_NEXT, 2, 1);
+    run_well(&reader);
+    assert_true(reader.result.rotated);
+    assert_read(1, 15, 1);
+    assert_no_leftovers();
+    free_reader(&reader);
+}
+
 /* --- refusals --- */
 
 static void test_not_allowed_to_rotate(void **state) {
@@ -393,6 +405,7 @@ int main(void) {
         slow_test(test_dies_anywhere_in_mode_rotate),
         slow_test(test_dies_anywhere_in_mode_rds),
         slow_test(test_state_is_lost_with_a_table_to_drain),
+        slow_test(test_leftover_of_a_dead_rotation_is_no_obstacle),
         slow_test(test_not_allowed_to_rotate),
         slow_test(test_rds_procedure_is_not_there_or_not_ours),
         slow_test(test_read_only_server),

@@ -95,9 +95,12 @@ static void test_limits(void **state) {
     free_reader(&reader);
 }
 
+static int naps;
+
 static void run_out_of_time(const struct slow_row *row) {
     (void)row;
-    clock_sleep(1200);
+    if (naps++ == 0)
+        clock_sleep(1200);
 }
 
 /* Time runs out in the middle of a stream: what was read is kept, and the statement is ended. */
@@ -105,6 +108,7 @@ static void test_no_batch_begins_when_time_is_up(void **state) {
     (void)state;
     struct reader reader = new_reader(WATCH_POSITION);
     craft(SLOW_LIVE, 1, 3000);
+    naps = 0;
     reader.time = 1000;
     reader.settings.batch_rows = 1;
     reader.on_row = run_out_of_time;

@@ -206,10 +206,13 @@ static void written_durations_are_short_and_read_back(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(integers), cmocka_unit_test(durations),
-        cmocka_unit_test(sizes),    cmocka_unit_test(percentages),
+        cmocka_unit_test(integers),
+        cmocka_unit_test(durations),
+        cmocka_unit_test(sizes),
+        cmocka_unit_test(percentages),
         cmocka_unit_test(days),
-        cmocka_unit_test(flags),    cmocka_unit_test(written_durations_are_short_and_read_back),
+        cmocka_unit_test(flags),
+        cmocka_unit_test(written_durations_are_short_and_read_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -315,9 +315,14 @@ static const struct section *const sections[] = {&mysql_section, NULL};
 static int open_instances(const char *lines, struct instances *instances, int *worst, struct settings **settings) {
     static const struct job job = {.name = "unit-test"};
     char *content = xasprintf("[mysql]\nuser = watch\nconnect_timeout = 60s\n%s", lines);
-    write_file("/tmp", "nightshift-instances.ini", content);
-    assert_int_equal(settings_load("/tmp/nightshift-instances.ini", sections, settings), 0);
-    unlink("/tmp/nightshift-instances.ini");
+    char directory[] = "/tmp/nightshift-instances-XXXXXX";
+    assert_non_null(mkdtemp(directory));
+    char *path = xasprintf("%s/settings.ini", directory);
+    write_file(directory, "settings.ini", content);
+    assert_int_equal(settings_load(path, sections, settings), 0);
+    unlink(path);
+    rmdir(directory);
+    free(path);
     free(content);
     struct run run = {.job = &job, .settings = *settings, .id = "0199-test"};
     return instances_open(&run, instances, worst);
