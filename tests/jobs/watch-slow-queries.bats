@@ -192,7 +192,8 @@ is_down() {
     ! grep -q '^State:[[:space:]]*[^Z]' "/proc/$(cat "$SANDBOX/run/$1.pid")/status" 2>/dev/null
 }
 
-# MySQL finds the table damaged after such a death and neither reads nor writes it before it is repaired; MariaDB goes on.
+# After such a death MariaDB goes on. MySQL 9.7 finds the table damaged, and neither reads nor writes it before it is repaired. MySQL 5.6 can lose
+# rows of it: a gap, which is told.
 @test "a server that was killed: it goes on, or the hint leads to where it does" {
     slow reader1
     run_job 0 watch-slow-queries
@@ -201,7 +202,10 @@ is_down() {
     wait_until 60 is_down reader1
     revive reader1
     run --separate-stderr "$bin/watch-slow-queries"
-    if [ "$status" != 0 ]; then
+    if [ "$status" = 1 ]; then
+        assert_contains "$stderr" "rows may be lost"
+        run_job 0 watch-slow-queries
+    elif [ "$status" != 0 ]; then
         assert_equal "$status" 69
         assert_contains "$stderr" "REPAIR TABLE"
         sql reader1 -e "REPAIR TABLE mysql.slow_log" >/dev/null
@@ -301,8 +305,13 @@ is_down() {
     for _ in 1 2 3; do
         run_job 0 watch-slow-queries
     done
-    sql writer -e "SET GLOBAL long_query_time = 0.2"
-    assert_equal "$(sql writer -N -e "SELECT COUNT(*) FROM mysql.slow_log WHERE user_host LIKE 'nightshift[%'")" 0
+    sql writer -e "SET GLOBAL log_queries_not_using_indexes = OFF, GLOBAL long_query_time = 0.2"
+    run_job 0 watch-slow-queries
+    # MySQL 9.7 lets only SESSION_VARIABLES_ADMIN keep all its scans out of the log: what gets in is known by its mark and passed over.
+    [[ $MYSQL_KIND == mysql97 ]] ||
+        assert_equal "$(sql writer -N -e "SELECT COUNT(*) FROM mysql.slow_log WHERE user_host LIKE 'nightshift[%'")" 0
+    run_job 0 watch-slow-queries --list --json
+    assert_equal "$(jq '[.fingerprints[] | select(.fingerprint | contains("slow_log") and contains("from"))] | length' <<<"$output")" 0
 }
 
 @test "a second run meanwhile: 75" {
