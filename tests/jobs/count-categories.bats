@@ -218,20 +218,23 @@ have_moved() {
     sql reader1 -N -e "SELECT COUNT(*) FROM works WHERE id <= 1000 AND category_id <> $1" | grep -qx 0
 }
 
+is_counting_slowly() {
+    sql reader1 -N -e "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'SELECT category_id%SLEEP(%'" | grep -qx 1
+}
+
 @test "all counts of a run are of one moment" {
     # While the first count is being made, works move from one category to another; a later statement must not see it.
-    set_key "count works_by_category" query "SELECT category_id, COUNT(*) FROM works WHERE id <= 1000 AND (id > 1 OR $gated_one = 1) GROUP BY category_id"
+    set_key "count works_by_category" query "SELECT category_id, COUNT(*) FROM works WHERE id <= 1000 AND SLEEP(0.004) = 0 GROUP BY category_id"
     set_key "count lancers_by_category" query "SELECT category_id, COUNT(*) FROM works WHERE id <= 1000 GROUP BY category_id"
     local target
     target=$(sql writer -N -e "SELECT id FROM categories WHERE parent_id IS NOT NULL LIMIT 1")
-    close_gate
     "$bin/count-categories" &
     local job=$!
-    wait_until 60 is_at_gate "SELECT category_id"
+    wait_until 60 is_counting_slowly
     sql writer -e "CREATE TABLE works_backup AS SELECT id, category_id FROM works WHERE id <= 1000;
         UPDATE works SET category_id = $target WHERE id <= 1000"
+    # Should the move arrive after the run, which only a machine that stands still can bring about, this proves nothing, and is right.
     wait_until 60 have_moved "$target"
-    open_gate
     wait $job
     sql writer -e "UPDATE works w JOIN works_backup b ON b.id = w.id SET w.category_id = b.category_id; DROP TABLE works_backup"
     local works lancers
