@@ -136,7 +136,8 @@ static void leave(struct flush *flush, size_t index) {
 
 /* The worse of two: an outbox that cannot be written comes before a failing service, and that before attention. */
 static void set_status(struct flush *flush, int status) {
-    static const int order[] = {EXIT_ATTENTION, EXIT_UNAVAILABLE, EXIT_LATER, EXIT_CANNOT_WRITE};
+    static const int order[] = {EXIT_ATTENTION, EXIT_UNAVAILABLE, EXIT_LATER,
+                                EXIT_SYSTEM,    EXIT_DENIED,      EXIT_CANNOT_WRITE};
     for (size_t i = 0; i < LENGTH_OF(order); i++)
         if (order[i] == status || order[i] == flush->status)
             flush->status = order[i];
@@ -423,12 +424,14 @@ static void tell_due(struct flush *flush) {
 /* Everything between lock and unlock. */
 static int flush_outbox(struct flush *flush) {
     const struct notify_settings *settings = flush->notify->settings;
-    int status = notify_outbox_load(&flush->notify->outbox, &flush->notices, &flush->count, &flush->result.damaged);
+    int loaded = notify_outbox_load(&flush->notify->outbox, &flush->notices, &flush->count, &flush->result.damaged);
+    if (loaded != 0)
+        set_status(flush, loaded);
     if (flush->result.damaged > 0)
         set_status(flush, EXIT_ATTENTION);
-    if (status != 0 || flush->count == 0)
-        return status;
-    status = notify_delivered_load(&flush->notify->outbox, &flush->delivered);
+    if (flush->count == 0)
+        return loaded;
+    int status = notify_delivered_load(&flush->notify->outbox, &flush->delivered);
     if (status != 0)
         return status;
     drop_told(flush);

@@ -222,14 +222,19 @@ int notify_outbox_save(const struct notify_outbox *outbox, struct notify_notice 
 
 /* --- Loading --- */
 
-/* NULL, with *reason, when the file holds no notice. */
-static struct notify_notice *read_notice(const char *path, const char *id, const char **reason) {
+/* *out is NULL, with *reason, when the file holds no notice. A file that cannot be read just now is another matter, and a status. */
+static int read_notice(const char *path, const char *id, struct notify_notice **out, const char **reason) {
     struct text content = {.limit = FILE_LIMIT};
     struct state state = {.body = {.limit = FILE_LIMIT}};
     struct notify_notice *notice = NULL;
     json_t *document = NULL;
-    *reason = "it cannot be read";
-    if (file_read(path, &content, NULL) != 0)
+    struct stat info;
+    int status = 0;
+    *reason = "it is too large";
+    if (stat(path, &info) == 0 && info.st_size > FILE_LIMIT)
+        goto out;
+    status = file_read(path, &content, NULL);
+    if (status != 0)
         goto out;
     *reason = state_decode(id, "notice", text_string(&content), content.length, &state);
     if (*reason != NULL)
@@ -244,7 +249,8 @@ out:
     json_decref(document);
     text_free(&state.body);
     text_free(&content);
-    return notice;
+    *out = notice;
+    return status;
 }
 
 static void set_damaged_aside(const char *path, const char *reason) {
@@ -264,12 +270,16 @@ int notify_outbox_load(const struct notify_outbox *outbox, struct notify_notice 
     *count = 0;
     *damaged = 0;
     int status = list(outbox->directory, &names);
+    int unread = 0;
     for (size_t i = 0; i < names.count && status == 0; i++) {
         const char *reason = NULL;
         char *path = xasprintf("%s/%s", outbox->directory, names.items[i]);
         char *id = xstrndup(names.items[i], strlen(names.items[i]) - (sizeof ending - 1));
-        struct notify_notice *notice = read_notice(path, id, &reason);
-        if (notice == NULL) {
+        struct notify_notice *notice = NULL;
+        int read = read_notice(path, id, &notice, &reason);
+        if (read != 0) {
+            unread = read == EXIT_DENIED ? EXIT_DENIED : EXIT_SYSTEM;
+        } else if (notice == NULL) {
             set_damaged_aside(path, reason);
             ++*damaged;
         } else if (notice->verdict != NOTIFY_PENDING) {
@@ -283,7 +293,7 @@ int notify_outbox_load(const struct notify_outbox *outbox, struct notify_notice 
         free(path);
     }
     strings_free(&names);
-    return status;
+    return exit_combine(status, unread);
 }
 
 void notify_outbox_release(struct notify_notice **notices, size_t count) {

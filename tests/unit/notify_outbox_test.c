@@ -1,6 +1,7 @@
 /* The outbox as files: damage, age, storms, several processes, a disk that cannot be written. */
 #include <dirent.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 
 #include "../standins/notices_stage.h"
 
@@ -69,6 +70,20 @@ static void a_flipped_byte_is_found_anywhere(void **state) {
     free(content);
     free(path);
     free(outbox);
+}
+
+/* A directory stands for whatever keeps a file from being read this time. */
+static void a_notice_that_cannot_be_read_waits(void **state) {
+    (void)state;
+    char *path = scene_path(&stage.directory, "outbox/00000000-0001-aaaaaa.notice.state");
+    stage_open();
+    assert_int_equal(stage_post("other", NULL), 0);
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_int_equal(stage_flush(9), EXIT_SYSTEM);
+    assert_int_equal(stage.result.delivered, 1);
+    assert_int_equal(stage.result.damaged, 0);
+    assert_int_equal(rmdir(path), 0);
+    free(path);
 }
 
 static void a_damaged_memory_is_no_obstacle(void **state) {
@@ -280,6 +295,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         stage_test(damaged_files_are_set_aside),
         stage_test(a_flipped_byte_is_found_anywhere),
+        stage_test(a_notice_that_cannot_be_read_waits),
         stage_test(a_damaged_memory_is_no_obstacle),
         stage_test(old_notices_are_told_in_one_summary),
         stage_test(a_lone_summary_is_not_summarised_again),
