@@ -1,5 +1,6 @@
 /* The narrow door to libcurl: its many conveniences (redirects, proxies, cookies, netrc, decompression, other protocols) are
  * each a way to send a secret to the wrong place or to be filled by a server, so none of them is left on. */
+#include <assert.h>
 #include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 
 #include "nightshift/base/exits.h"
 #include "nightshift/base/memory.h"
+#include "nightshift/base/parse.h"
 #include "nightshift/run/interrupt.h"
 #include "nightshift/web/http.h"
 
@@ -15,7 +17,12 @@
 #error "NIGHTSHIFT_VERSION is set by the Makefile"
 #endif
 
-enum { STALL_SPEED = 30 }; /* bytes per second */
+static_assert(LIBCURL_VERSION_NUM >= 0x075801, "libcurl before 7.88.1 signs some requests wrongly");
+
+enum {
+    STALL_SPEED = 30, /* bytes per second */
+    NO_WAIT = 1,      /* milliseconds */
+};
 
 struct http {
     CURL *curl;
@@ -81,6 +88,75 @@ static const char *check_url(const char *url, bool secret) {
     free(scheme);
     free(host);
     return wrong;
+}
+
+/* --- Signed requests: what libcurl signs correctly in all versions --- */
+
+#define LETTERS_AND_DIGITS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
+/* Whether it is a string of these characters alone, and not empty. */
+static bool is_made_of(const char *string, const char *characters) {
+    return string != NULL && *string != '\0' && string[strspn(string, characters)] == '\0';
+}
+
+static bool is_printable(const char *string) {
+    for (const char *c = string; *c != '\0'; c++)
+        if (*c < 0x21 || *c > 0x7E)
+            return false;
+    return true;
+}
+
+/* NULL, or what is wrong. libcurl would pass the path on, and sign it, each after rules of its version; of these
+ * characters all rules make the same. */
+static const char *check_signed_url(const char *url) {
+    const char *host = strstr(url, "://");
+    const char *path = host != NULL ? strchr(host + 3, '/') : NULL;
+    if (path == NULL)
+        return "a signed request without a path";
+    if (memchr(host + 3, '@', (size_t)(path - host - 3)) != NULL)
+        return "a signed request with a user in its URL";
+    if (strpbrk(url, "?#") != NULL)
+        return "a signed request with a query string";
+    if (!is_made_of(path, LETTERS_AND_DIGITS "-._~/") || strstr(path, "//") != NULL || strstr(path, "/.") != NULL)
+        return "a signed request whose path is not plain";
+    return NULL;
+}
+
+/* The value is signed with its white space folded, so it must have none to fold. */
+static const char *check_signed_header(const struct http_request *request) {
+    static const char name[] = "Content-Type: ";
+    if (request->header_count != 1 || strncmp(request->headers[0], name, sizeof name - 1) != 0)
+        return "a signed request with other headers than Content-Type";
+    const char *value = request->headers[0] + sizeof name - 1;
+    size_t length = strlen(value);
+    if (!is_made_of(value, LETTERS_AND_DIGITS "-._+/;= ") || value[0] == ' ' || value[length - 1] == ' ' ||
+        strstr(value, "  ") != NULL)
+        return "a signed request whose Content-Type is not plain";
+    return NULL;
+}
+
+static const char *check_signature(const struct http_signature *signature) {
+    static const char name[] = LETTERS_AND_DIGITS "-";
+    if (!is_made_of(signature->region, name) || !is_made_of(signature->service, name))
+        return "a signed request without a region and a service";
+    if (signature->access_key == NULL || *signature->access_key == '\0' || !is_printable(signature->access_key) ||
+        signature->secret_key == NULL || *signature->secret_key == '\0')
+        return "a signed request without a key";
+    if (signature->token != NULL && !is_printable(signature->token))
+        return "a signed request with a token that no header can hold";
+    return NULL;
+}
+
+/* NULL, or why this request must not be signed (a string literal). */
+static const char *check_signed(const struct http_request *request) {
+    if (request->method != HTTP_POST)
+        return "a signed request that is not a POST";
+    if (request->body == NULL || request->body_length == 0)
+        return "a signed request without a body";
+    const char *wrong = check_signed_url(request->url);
+    if (wrong == NULL)
+        wrong = check_signed_header(request);
+    return wrong != NULL ? wrong : check_signature(request->signature);
 }
 
 /* --- The answer --- */
@@ -151,6 +227,18 @@ char *http_answer_header(const struct http_answer *answer, const char *name) {
     return value;
 }
 
+int64_t http_answer_wait(const struct http_answer *answer, int64_t now) {
+    char *after = http_answer_header(answer, "Retry-After");
+    int64_t wait = 0;
+    int64_t seconds = 0;
+    if (after != NULL && parse_integer(after, &seconds) == NULL)
+        wait = seconds > INT64_MAX / 1000 ? INT64_MAX : seconds * 1000;
+    else if (after != NULL && curl_getdate(after, NULL) > 0)
+        wait = (int64_t)curl_getdate(after, NULL) * 1000 - now;
+    free(after);
+    return wait > 0 ? wait : 0;
+}
+
 /* --- The request --- */
 
 static int give(struct http_answer *answer, int status, const char *reason) {
@@ -159,22 +247,31 @@ static int give(struct http_answer *answer, int status, const char *reason) {
     return status;
 }
 
+static int add_header(struct curl_slist **list, struct http_answer *answer, const char *header) {
+    if (strpbrk(header, "\r\n") != NULL)
+        return give(answer, EXIT_BUG, "a header with a line break in it");
+    struct curl_slist *longer = curl_slist_append(*list, header);
+    if (longer == NULL)
+        return give(answer, EXIT_SYSTEM, "out of memory");
+    *list = longer;
+    return 0;
+}
+
 static int make_headers(const struct http_request *request, struct http_answer *answer, struct curl_slist **out) {
-    /* Without this, curl waits up to a second for leave to send a body of more than 1 MiB. */
-    struct curl_slist *list = curl_slist_append(NULL, "Expect:");
-    int status = list != NULL ? 0 : EXIT_SYSTEM;
-    for (size_t i = 0; i < request->header_count && status == 0; i++) {
-        if (strpbrk(request->headers[i], "\r\n") != NULL) {
-            status = give(answer, EXIT_BUG, "a header with a line break in it");
-            break;
-        }
-        struct curl_slist *longer = curl_slist_append(list, request->headers[i]);
-        if (longer == NULL)
-            status = give(answer, EXIT_SYSTEM, "out of memory");
-        else
-            list = longer;
+    const struct http_signature *signature = request->signature;
+    int status = 0;
+    /* Without this, curl waits up to a second for leave to send a body of more than 1 MiB. libcurl 7.88 would sign it as
+     * a header that is then not sent; there, the wait is made short instead. */
+    if (signature == NULL)
+        status = add_header(out, answer, "Expect:");
+    for (size_t i = 0; i < request->header_count && status == 0; i++)
+        status = add_header(out, answer, request->headers[i]);
+    if (status == 0 && signature != NULL && signature->token != NULL && *signature->token != '\0') {
+        char *header = xasprintf("X-Amz-Security-Token: %s", signature->token);
+        status = add_header(out, answer, header);
+        explicit_bzero(header, strlen(header));
+        free(header);
     }
-    *out = list;
     return status;
 }
 
@@ -208,7 +305,6 @@ static CURLcode set_policy(CURL *curl, const struct http *http) {
         SET(CURLOPT_CAINFO, http->ca);
     SET(CURLOPT_USERAGENT, "nightshift/" NIGHTSHIFT_VERSION);
     SET(CURLOPT_LOW_SPEED_LIMIT, (long)STALL_SPEED);
-    SET(CURLOPT_LOW_SPEED_TIME, (long)HTTP_STALL);
     SET(CURLOPT_NOPROGRESS, 0L);
     SET(CURLOPT_XFERINFOFUNCTION, look_up_from_work);
     SET(CURLOPT_HEADERFUNCTION, take_header);
@@ -221,6 +317,7 @@ static CURLcode set_request(CURL *curl, const struct http_request *request, stru
     SET(CURLOPT_URL, request->url);
     SET(CURLOPT_CONNECTTIMEOUT_MS, (long)request->connect_timeout);
     SET(CURLOPT_TIMEOUT_MS, (long)request->timeout);
+    SET(CURLOPT_LOW_SPEED_TIME, request->stall > 0 ? (long)((request->stall + 999) / 1000) : (long)HTTP_STALL);
     SET(CURLOPT_HEADERDATA, transfer);
     SET(CURLOPT_WRITEDATA, transfer);
     if (request->method == HTTP_GET)
@@ -230,6 +327,19 @@ static CURLcode set_request(CURL *curl, const struct http_request *request, stru
     SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)(request->body != NULL ? request->body_length : 0));
     if (request->method == HTTP_PUT)
         SET(CURLOPT_CUSTOMREQUEST, "PUT");
+    return code;
+}
+
+static CURLcode set_signature(CURL *curl, const struct http_signature *signature) {
+    CURLcode code = CURLE_OK;
+    if (signature == NULL)
+        return code;
+    char *scope = xasprintf("aws:amz:%s:%s", signature->region, signature->service);
+    SET(CURLOPT_AWS_SIGV4, scope);
+    SET(CURLOPT_USERNAME, signature->access_key);
+    SET(CURLOPT_PASSWORD, signature->secret_key);
+    SET(CURLOPT_EXPECT_100_TIMEOUT_MS, (long)NO_WAIT);
+    free(scope);
     return code;
 }
 #undef SET
@@ -263,6 +373,8 @@ static int perform(struct http *http, const struct http_request *request, const 
     if (code == CURLE_OK)
         code = set_request(http->curl, request, &transfer);
     if (code == CURLE_OK)
+        code = set_signature(http->curl, request->signature);
+    if (code == CURLE_OK)
         code = curl_easy_setopt(http->curl, CURLOPT_HTTPHEADER, headers);
     if (code == CURLE_OK)
         code = curl_easy_setopt(http->curl, CURLOPT_ERRORBUFFER, words);
@@ -284,9 +396,11 @@ int http_request(struct http *http, const struct http_request *request, struct h
     text_clear(&answer->reason);
     answer->headers.limit = HTTP_HEADER_LIMIT;
     answer->body.limit = request->body_limit > 0 ? request->body_limit : HTTP_BODY_LIMIT;
-    const char *wrong = check_url(request->url, request->secret);
+    const char *wrong = check_url(request->url, request->secret || request->signature != NULL);
     if (wrong != NULL)
         return give(answer, EXIT_SETTINGS, wrong);
+    if (request->signature != NULL && (wrong = check_signed(request)) != NULL)
+        return give(answer, EXIT_BUG, wrong);
     if (request->timeout <= 0 || request->connect_timeout <= 0)
         return give(answer, EXIT_BUG, "a request without a timeout");
     if (interrupt_requested())

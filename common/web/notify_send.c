@@ -49,17 +49,12 @@ int64_t notify_backoff(const char *id, int64_t attempts) {
 
 /* How long an answer asks us to wait; 0 when it does not say, or nothing that makes sense. */
 static int64_t wait_of(const struct http_answer *answer, int64_t now) {
-    char *after = http_answer_header(answer, "Retry-After");
     char *reset = http_answer_header(answer, "X-RateLimit-Reset");
-    int64_t wait = 0;
+    int64_t wait = http_answer_wait(answer, now);
     int64_t seconds = 0;
-    if (after != NULL && parse_integer(after, &seconds) == NULL && seconds > 0)
-        wait = seconds > LONGEST_WAIT / 1000 ? LONGEST_WAIT : seconds * 1000;
-    else if (after != NULL && curl_getdate(after, NULL) > 0)
-        wait = (int64_t)curl_getdate(after, NULL) * 1000 - now;
-    else if (reset != NULL && parse_integer(reset, &seconds) == NULL && seconds > 0 && seconds < INT64_MAX / 1000)
+    if (wait == 0 && reset != NULL && parse_integer(reset, &seconds) == NULL && seconds > 0 &&
+        seconds < INT64_MAX / 1000)
         wait = seconds * 1000 - now;
-    free(after);
     free(reset);
     /* A time that has passed is no advice. */
     if (wait <= 0)

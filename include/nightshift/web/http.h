@@ -26,7 +26,21 @@ enum http_method { HTTP_GET, HTTP_POST, HTTP_PUT };
 enum {
     HTTP_BODY_LIMIT = 1024 * 1024, /* bytes of an answer's body, unless the request says otherwise */
     HTTP_HEADER_LIMIT = 64 * 1024, /* bytes of an answer's headers */
-    HTTP_STALL = 30, /* seconds below 30 bytes a second, in either direction, after which a request is given up */
+    HTTP_STALL =
+        30, /* seconds below 30 bytes a second, in either direction, after which a request is given up, unless it
+                        says otherwise. Waiting for the answer is such a time too */
+};
+
+/* Signs a request for AWS (Signature Version 4), anew each time it is sent. libcurl does that correctly, in every version
+ * from 7.88.1 on, for requests of one shape only, so any other is EXIT_BUG: POST to http(s)://HOST[:PORT]/PATH without
+ * query string, where PATH has letters, digits and -._~/ and no "//"; a body in memory; one header, "Content-Type: ...",
+ * with single spaces. Neither the key nor what is signed is ever logged. Plain http is refused as with `secret`. */
+struct http_signature {
+    const char *region;  /* "ap-northeast-1" */
+    const char *service; /* "cloudsearch" */
+    const char *access_key;
+    const char *secret_key;
+    const char *token; /* sent as X-Amz-Security-Token; NULL or "": none */
 };
 
 struct http_request {
@@ -37,10 +51,12 @@ struct http_request {
     size_t header_count;
     const char *body; /* for POST and PUT */
     size_t body_length;
-    int64_t connect_timeout; /* milliseconds, name resolution and TLS included; > 0 */
-    int64_t timeout;         /* milliseconds, for everything; > 0 */
-    size_t body_limit;       /* 0: HTTP_BODY_LIMIT */
-    bool secret;             /* the request carries a secret: refuse plain http, except to loopback */
+    int64_t connect_timeout;                /* milliseconds, name resolution and TLS included; > 0 */
+    int64_t timeout;                        /* milliseconds, for everything; > 0 */
+    int64_t stall;                          /* milliseconds, rounded up to seconds; 0: HTTP_STALL */
+    size_t body_limit;                      /* 0: HTTP_BODY_LIMIT */
+    bool secret;                            /* the request carries a secret: refuse plain http, except to loopback */
+    const struct http_signature *signature; /* NULL: not signed */
 };
 
 /* Start with {0}; may be used again without freeing. */
@@ -55,13 +71,18 @@ struct http_answer {
  * is its body if the server announced the length or sent it in chunks; a body that just ends with the connection may
  * have been cut, so what counts as success must be in its content. Otherwise EXIT_UNAVAILABLE (also for certificates,
  * and for an answer over its limit), EXIT_LATER when asked to stop (within about a second), EXIT_SETTINGS for a URL or
- * CA file that cannot be right, EXIT_BUG for a header with a line break in it. */
+ * CA file that cannot be right, EXIT_BUG for a header with a line break in it, or a signed request of another shape than
+ * struct http_signature says. */
 int http_request(struct http *http, const struct http_request *request, struct http_answer *answer);
 
 void http_answer_free(struct http_answer *answer);
 
 /* The value of the answer's last header of this name (in any case), or NULL. The caller frees it. */
 char *http_answer_header(const struct http_answer *answer, const char *name);
+
+/* How long the answer's Retry-After asks to wait (a number of seconds, or a date), in milliseconds; 0 when it does not, or
+ * when that time is over. `now` is clock_now(). It may be any length: the caller bounds it. */
+int64_t http_answer_wait(const struct http_answer *answer, int64_t now);
 
 /* The part of a URL that may be shown: "hc-ping.com", "127.0.0.1:8080"; "(not a URL)" for what is none. The caller
  * frees it. */
