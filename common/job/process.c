@@ -14,8 +14,31 @@
 #include "nightshift/base/memory.h"
 #include "process.h"
 
-static const char *const kept_variables[] = {"NIGHTSHIFT_CONFIG", "TERM", "NO_COLOR", "JOURNAL_STREAM",
-                                             "CREDENTIALS_DIRECTORY"};
+/* AWS's are those that the chain of web/aws_credentials.h asks for, keys among them: by environment is how schedulers and
+ * containers hand those over. They go no further: a notice's command gets an environment of its own. */
+static const char *const kept_variables[] = {
+    "NIGHTSHIFT_CONFIG",
+    "TERM",
+    "NO_COLOR",
+    "JOURNAL_STREAM",
+    "CREDENTIALS_DIRECTORY",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_CREDENTIAL_EXPIRATION",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+    "AWS_PROFILE",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_CONFIG_FILE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+    "AWS_EC2_METADATA_DISABLED",
+    "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+};
 
 static void open_standard_descriptors(void) {
     for (int descriptor = 0; descriptor <= 2; descriptor++)
