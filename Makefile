@@ -16,7 +16,7 @@ VERSION    := 0.1.0
 # make V=1 shows the whole commands.
 say         = $(if $(V),,@echo '  $(1) $(patsubst $(BUILD)/%,%,$@)';)
 
-LIBRARIES  ?= $(if $(shell $(PKG_CONFIG) --exists libmariadb && echo yes),libmariadb,mysqlclient) libmemcached hiredis libcurl jansson libcrypto libssl libxxhash
+LIBRARIES  ?= $(if $(shell $(PKG_CONFIG) --exists libmariadb && echo yes),libmariadb,mysqlclient) libmemcached hiredis libcurl jansson libcrypto libssl libxxhash expat
 LIBRARY_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(LIBRARIES) 2>/dev/null | sed 's/-I/-isystem /g')
 # libmemcachedutil is named by its .pc file and unused; inih has no .pc file on Debian 12 that all versions share.
 LIBRARY_LIBS   := $(shell $(PKG_CONFIG) --libs $(LIBRARIES) 2>/dev/null) -linih -lpthread -lm
