@@ -19,7 +19,8 @@ static const char letters_and_digits[] = "0123456789abcdefghijklmnopqrstuvwxyzAB
 
 enum { SECRET_LIMIT = 65536 };
 
-static int write_all(int descriptor, const char *bytes, size_t length) {
+int file_write_all(int descriptor, const void *content, size_t length) {
+    const char *bytes = content;
     while (length > 0) {
         ssize_t written = write(descriptor, bytes, length);
         if (written < 0 && errno == EINTR)
@@ -40,7 +41,7 @@ static char *parent_of(const char *path) {
 }
 
 /* A rename is only on disk when its directory is. */
-static int flush_parent(const char *path) {
+int file_flush_parent(const char *path) {
     char *parent = parent_of(path);
     int descriptor = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int result = descriptor < 0 ? -1 : fsync(descriptor);
@@ -67,7 +68,7 @@ int file_replace(const char *path, const void *bytes, size_t length, mode_t mode
     }
     made = true;
     /* mkostemp() makes it 0600 whatever the reader of the file needs. */
-    if (write_all(descriptor, bytes, length) != 0 || fchmod(descriptor, mode) != 0 || fsync(descriptor) != 0) {
+    if (file_write_all(descriptor, bytes, length) != 0 || fchmod(descriptor, mode) != 0 || fsync(descriptor) != 0) {
         status = fail(EXIT_CANNOT_WRITE, "cannot write \"%s\": %s", path, strerror(errno));
         goto out;
     }
@@ -78,7 +79,7 @@ int file_replace(const char *path, const void *bytes, size_t length, mode_t mode
         goto out;
     }
     made = false;
-    if (flush_parent(path) != 0)
+    if (file_flush_parent(path) != 0)
         status = fail(EXIT_CANNOT_WRITE, "cannot flush the directory of \"%s\": %s", path, strerror(errno));
 out:
     if (descriptor >= 0)
@@ -259,7 +260,7 @@ int file_append_line(const char *path, const char *line, size_t length, mode_t m
         text_add(&whole, "\n");
     text_append(&whole, line, length);
     text_add(&whole, "\n");
-    if (write_all(descriptor, whole.data, whole.length) != 0 || fsync(descriptor) != 0) {
+    if (file_write_all(descriptor, whole.data, whole.length) != 0 || fsync(descriptor) != 0) {
         status = fail(EXIT_CANNOT_WRITE, "cannot write \"%s\": %s", path, strerror(errno));
         /* Half a line would be read as garbage; should this fail too, the next line starts on a new one. */
         if (size >= 0 && ftruncate(descriptor, size) != 0)

@@ -34,4 +34,9 @@ void file_sweep(const char *directory, const char *prefix);
 /* Appends one line with a single write. If an earlier line was cut short by a crash, starts on a new line. EXIT_CANNOT_WRITE. */
 int file_append_line(const char *path, const char *line, size_t length, mode_t mode);
 
+/* For files that are written in pieces. Both return 0, or -1 with errno: writes all bytes, however many calls it takes; flushes the directory
+ * that a path is in, without which a rename or a new file is not on disk. */
+int file_write_all(int descriptor, const void *bytes, size_t length);
+int file_flush_parent(const char *path);
+
 #endif
