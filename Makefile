@@ -49,14 +49,20 @@ job_objects      = $(call object,$(filter jobs/$(1)/%,$(JOB_SOURCES)))
 
 LIBRARY  := $(BUILD)/libnightshift.a
 PROGRAMS := $(addprefix $(BUILD)/bin/,$(JOBS))
+# The stand-in for CloudSearch is installed too, but is no job: it has a main of its own and other libraries.
+STANDIN         := $(BUILD)/bin/cloudsearch-local
+STANDIN_SOURCES := $(wildcard tests/standins/cloudsearch/*.c)
+STANDIN_HEADERS := $(wildcard tests/standins/cloudsearch/*.h)
+STANDIN_LIBS     = $(shell $(PKG_CONFIG) --libs libmicrohttpd sqlite3 expat) $(LIBRARY_LIBS)
 TESTS    := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(TEST_SOURCES))
 
 .PHONY: all
 all: deps-build
 	@$(MAKE) --no-print-directory -j"$$(nproc)" programs
 
-.PHONY: programs tests
-programs: $(PROGRAMS)
+.PHONY: programs jobs tests
+programs: jobs $(STANDIN)
+jobs: $(PROGRAMS)
 tests: $(TESTS)
 
 $(LIBRARY): $(call object,$(LIBRARY_SOURCES))
@@ -70,6 +76,16 @@ $(BUILD)/bin/$(1): $(call job_objects,$(1)) $(LIBRARY)
 endef
 $(foreach job,$(JOBS),$(eval $(call program_rule,$(job))))
 
+$(STANDIN): $(call object,$(STANDIN_SOURCES)) $(LIBRARY)
+	@mkdir -p $(@D)
+	$(call say,LINK)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(STANDIN_LIBS)
+
+# The unit tests of the stand-in link all of it but main.c.
+STANDIN_UNITS := $(call object,$(filter-out %/main.c,$(STANDIN_SOURCES)))
+$(BUILD)/tests/cloudsearch_%: $(BUILD)/objects/tests/unit/cloudsearch_%.o $(STANDIN_UNITS) $(LIBRARY)
+	@mkdir -p $(@D)
+	$(call say,LINK)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(STANDIN_UNITS) $(LIBRARY) $(STANDIN_LIBS) -lcmocka
+
 # A unit test links the library and the pure code of all jobs: everything but their main.c.
 UNITS := $(call object,$(filter-out jobs/%/main.c,$(JOB_SOURCES)))
 $(BUILD)/tests/%: $(BUILD)/objects/tests/unit/%.o $(UNITS) $(LIBRARY)
@@ -81,7 +97,7 @@ $(BUILD)/objects/%.o: %.c Makefile
 	$(call say,CC)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 .SECONDARY:
--include $(patsubst %.o,%.d,$(call object,$(LIBRARY_SOURCES) $(JOB_SOURCES) $(TEST_SOURCES)))
+-include $(patsubst %.o,%.d,$(call object,$(LIBRARY_SOURCES) $(JOB_SOURCES) $(STANDIN_SOURCES) $(TEST_SOURCES)))
 
 .PHONY: deps deps-build
 deps:
@@ -100,16 +116,16 @@ check: deps
 	@tests/check
 
 # The parts of check, for working on one thing: make check-unit, make check-jobs NIGHTSHIFT_TEST_MYSQL=mysql97 ...
-.PHONY: check-style check-unit check-jobs check-asan check-elf check-libmysqlclient
-check-style check-unit check-jobs check-asan check-elf check-libmysqlclient: deps
+.PHONY: check-style check-unit check-standins check-jobs check-asan check-elf check-libmysqlclient
+check-style check-unit check-standins check-jobs check-asan check-elf check-libmysqlclient: deps
 	@tests/check $(@:check-%=%)
 
 # --- targets that tests/check uses ----------------------------------------------------------------------------------------------
 
-C_FILES  := $(LIBRARY_SOURCES) $(JOB_SOURCES) $(TEST_SOURCES) $(wildcard tests/bench/*.c tests/sandbox/*.c tests/standins/*.[ch]) $(HEADERS) $(wildcard common/*/*.h)
-ANALYSED := $(LIBRARY_SOURCES) $(JOB_SOURCES)
+C_FILES  := $(LIBRARY_SOURCES) $(JOB_SOURCES) $(STANDIN_SOURCES) $(TEST_SOURCES) $(wildcard tests/bench/*.c tests/sandbox/*.c tests/standins/*.[ch]) $(HEADERS) $(STANDIN_HEADERS) $(wildcard common/*/*.h)
+ANALYSED := $(LIBRARY_SOURCES) $(JOB_SOURCES) $(STANDIN_SOURCES)
 SCRIPTS  := .ci/run tests/deps tests/elf tests/settings-pages $(wildcard tests/faults/*) tests/check tests/demo tests/bench/run tests/sandbox/up tests/sandbox/down tests/sandbox/restart \
-	tests/sandbox/fetch $(wildcard tests/sandbox/lib/*.sh tests/sandbox/libmysqlclient-* tests/jobs/*.bash)
+	tests/sandbox/fetch $(wildcard tests/sandbox/lib/*.sh tests/sandbox/libmysqlclient-* tests/jobs/*.bash tests/standins/*.bash)
 
 ANALYSIS_FLAGS := -D_GNU_SOURCE -DNIGHTSHIFT_VERSION='""' -DNIGHTSHIFT_SYSCONFDIR='""' -Iinclude $(LIBRARY_CFLAGS)
 
@@ -120,6 +136,7 @@ style-format:
 # One object per source under build/tidy, so that only what changed is looked at again.
 TIDY := $(patsubst %,$(BUILD)/tidy/%.done,$(ANALYSED))
 style-tidy: $(TIDY)
+$(filter $(BUILD)/tidy/tests/%,$(TIDY)): $(STANDIN_HEADERS)
 $(BUILD)/tidy/%.done: % .clang-tidy $(HEADERS)
 	@mkdir -p $(@D)
 	$(call say,TIDY)clang-tidy --quiet --warnings-as-errors='*' $< -- -std=c17 $(ANALYSIS_FLAGS) >$@.log 2>&1 || { cat $@.log; exit 1; }
@@ -128,12 +145,12 @@ $(BUILD)/tidy/%.done: % .clang-tidy $(HEADERS)
 style-cppcheck:
 	cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 --inconclusive \
 		--suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches -j2 -Iinclude -D_GNU_SOURCE \
-		-DNIGHTSHIFT_VERSION='""' -DNIGHTSHIFT_SYSCONFDIR='""' common jobs
+		-DNIGHTSHIFT_VERSION='""' -DNIGHTSHIFT_SYSCONFDIR='""' common jobs tests/standins/cloudsearch
 
 style-shell:
 	shellcheck -x $(wildcard $(SCRIPTS))
 
-MANUALS := $(wildcard jobs/*/*.1 cron/*.5 cron/*.7)
+MANUALS := $(wildcard jobs/*/*.1 tests/standins/cloudsearch/*.1 cron/*.5 cron/*.7)
 style-manual:
 	mandoc -T lint -W warning $(MANUALS)
 
@@ -150,6 +167,7 @@ style-sample: programs
 
 ANALYZER := $(patsubst %.c,$(BUILD)/analyzer/%.o,$(ANALYSED))
 style-analyzer: $(ANALYZER)
+$(filter $(BUILD)/analyzer/tests/%,$(ANALYZER)): $(STANDIN_HEADERS)
 $(BUILD)/analyzer/%.o: %.c $(HEADERS)
 	@mkdir -p $(@D)
 	$(call say,ANALYZE)$(CC) $(WARNINGS) -Werror -O1 -fanalyzer $(ANALYSIS_FLAGS) -c -o $@ $<
@@ -180,8 +198,8 @@ confdir  = $(DESTDIR)$(sysconfdir)/nightshift
 .PHONY: install
 install: programs
 	$(INSTALL) -d $(bindir) $(mandir)/man1 $(mandir)/man5 $(mandir)/man7 $(confdir)
-	$(INSTALL) -m 755 $(PROGRAMS) $(bindir)
-	$(INSTALL) -m 644 $(wildcard jobs/*/*.1) $(mandir)/man1
+	$(INSTALL) -m 755 $(PROGRAMS) $(STANDIN) $(bindir)
+	$(INSTALL) -m 644 $(wildcard jobs/*/*.1 tests/standins/cloudsearch/*.1) $(mandir)/man1
 	$(INSTALL) -m 644 cron/nightshift.ini.5 $(mandir)/man5
 	$(INSTALL) -m 644 cron/nightshift.7 $(mandir)/man7
 	test -e $(confdir)/nightshift.ini || $(INSTALL) -m 600 cron/nightshift.ini $(confdir)/nightshift.ini

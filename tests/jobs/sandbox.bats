@@ -57,11 +57,10 @@ reader_says() { # READER EXPECTED STATEMENT
     # shellcheck disable=SC1091
     . "$shared/env"
     for variable in MYSQL_HOST MYSQL_PORT MYSQL_SOCKET READER_PORTS READER_SOCKETS MEMCACHED_NODES REDIS_PORT \
-        REDIS_SOCKET NOTICE_URL NIGHTSHIFT_CONFIG MYSQL_KIND MYSQL_ADMIN_USER AWS_ACCESS_KEY_ID \
+        REDIS_SOCKET CLOUDSEARCH_URL NOTICE_URL NIGHTSHIFT_CONFIG MYSQL_KIND MYSQL_ADMIN_USER AWS_ACCESS_KEY_ID \
         AWS_SECRET_ACCESS_KEY AWS_REGION TLS_CA; do
         [[ -n ${!variable} ]] || { echo "$variable is empty" && false; }
     done
-    [[ -v CLOUDSEARCH_URL ]]
     [[ $MYSQL_KIND == "$kind" && -S $MYSQL_SOCKET && -r $TLS_CA ]]
     [[ $(wc -w <<<"$READER_PORTS") == 2 && $(wc -w <<<"$READER_SOCKETS") == 2 ]]
     for port in $MYSQL_PORT $READER_PORTS $REDIS_PORT; do
@@ -75,6 +74,23 @@ reader_says() { # READER EXPECTED STATEMENT
             exit($m->set("k", 1) && $m->get("k") === 1 ? 0 : 1);' "$node"
     done
     [[ $(redis-cli -p "$REDIS_PORT" ping) == PONG && $(redis-cli -s "$REDIS_SOCKET" ping) == PONG ]]
+}
+
+@test "the stand-in for CloudSearch takes what is signed with the key of env, and lets everybody search" {
+    local document='[{"type":"add","id":"1","fields":{"nickname":"山田 太郎"}}]'
+    # shellcheck disable=SC1091
+    . "$shared/env"
+    upload() {
+        curl -sS --aws-sigv4 "aws:amz:$AWS_REGION:cloudsearch" --user "$AWS_ACCESS_KEY_ID:$1" -H 'Content-Type: application/json' \
+            --data-binary "$document" "$CLOUDSEARCH_URL/2013-01-01/documents/batch"
+    }
+    [[ $(upload "$AWS_SECRET_ACCESS_KEY" | jq -c '[.status, .adds]') == '["success",1]' ]]
+    [[ $(upload wrong | jq -r .__type) == '#SignatureDoesNotMatch' ]]
+    [[ $(curl -sS -G --data-urlencode 'q=太郎' "$CLOUDSEARCH_URL/2013-01-01/search" | jq -r '.hits.hit[].id') == 1 ]]
+    # Every column of the lancers that a search needs has a field.
+    [[ $(curl -sS --aws-sigv4 "aws:amz:$AWS_REGION:cloudsearch" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" \
+        -d 'Action=DescribeIndexFields&Version=2013-01-01&DomainName=lancers' "$CLOUDSEARCH_URL/" | grep -o '<IndexFieldName>' | wc -l) == 16 ]]
+    [[ $(jq -r .status "$shared/cloudsearch-requests.jsonl" | head -n 3 | xargs) == '200 403 200' ]]
 }
 
 @test "nightshift.ini is private, its lines fit inih, and its account may read and no more" {

@@ -40,17 +40,24 @@ is_ready_notices() { # DIR NAME
     [[ $(http_get "$(read_value "$1/run/$2.port")" /which-sandbox) == *"$1/notices.jsonl" ]]
 }
 
-# The stand-in is one of our own executables and may not have been built.
+# The stand-in is one of our own executables and may not have been built. It has keys and fields of its own; access is as it is by default:
+# anonymous clients may search.
 cloudsearch_standin() {
     echo "$build_dir/bin/cloudsearch-local"
 }
 
+# The key that DIR/env gives to clients.
+# shellcheck disable=SC2034  # used by settings.sh
+sandbox_access_key=SANDBOXACCESSKEY sandbox_secret_key=sandbox-secret-key sandbox_region=us-east-1
+
 command_of_cloudsearch() { # DIR NAME PORT
-    save_command "$1" "$2" "$(cloudsearch_standin)" --port "$3" --state-dir "$1/cloudsearch"
+    save_command "$1" "$2" env -u AWS_SESSION_TOKEN "AWS_ACCESS_KEY_ID=$sandbox_access_key" "AWS_SECRET_ACCESS_KEY=$sandbox_secret_key" \
+        "$(cloudsearch_standin)" --port "$3" --state-dir "$1/cloudsearch" --fields "$sandbox_source/lancers.json" \
+        --region "$sandbox_region" --domain lancers --request-log "$1/cloudsearch-requests.jsonl"
 }
 
 is_ready_cloudsearch() { # DIR NAME
-    { : <>"/dev/tcp/127.0.0.1/$(read_value "$1/run/$2.port")"; } 2>/dev/null
+    [[ $(http_get "$(read_value "$1/run/$2.port")" /_health) == *"\"$1/cloudsearch\""* ]]
 }
 
 # http_get PORT PATH: the whole answer; no curl needed for one line of HTTP.

@@ -47,9 +47,9 @@ write_environment() { # DIR
         print_variable NOTICE_URL "$(url_of "$dir" notices)"
         print_variable NOTICES_FILE "$dir/notices.jsonl"
         print_variable NIGHTSHIFT_CONFIG "$dir/nightshift.ini"
-        print_variable AWS_ACCESS_KEY_ID SANDBOXACCESSKEY
-        print_variable AWS_SECRET_ACCESS_KEY sandbox-secret-key
-        print_variable AWS_REGION us-east-1
+        print_variable AWS_ACCESS_KEY_ID "$sandbox_access_key"
+        print_variable AWS_SECRET_ACCESS_KEY "$sandbox_secret_key"
+        print_variable AWS_REGION "$sandbox_region"
     } >"$dir/env.new"
     sed -n 's/^\([A-Z_]*\)=.*/\1/p' "$dir/env.new" | { echo "export $(tr '\n' ' ')"; } >>"$dir/env.new.export"
     cat "$dir/env.new.export" >>"$dir/env.new"
