@@ -58,6 +58,23 @@ search-with-wrong-secret 403 SignatureDoesNotMatch"
     assert_equal "$(dump)" '{"id":"a","fields":{"nickname":"山田 太郎"}}'
 }
 
+@test "a refusal says which of the checks it was" {
+    local said
+    said=$(MESSAGES=1 signed 20-minutes-late 20-minutes-early wrong-region wrong-service scope-of-another-day changed-body unsigned-payload \
+        header-added-after-signing changed-signature)
+    mapfile -t said <<<"$said"
+    assert_contains "${said[0]}" "Signature expired: "
+    assert_contains "${said[0]}" " - 15 min.)"
+    assert_contains "${said[1]}" "Signature not yet current: "
+    assert_contains "${said[2]}" "not 'ap-northeast-1'"
+    assert_contains "${said[3]}" "correct service: 'cloudsearch'"
+    assert_contains "${said[4]}" "Date in Credential scope does not match"
+    assert_contains "${said[5]}" "The value of 'X-Amz-Content-Sha256' is not the hash of the payload"
+    assert_contains "${said[6]}" "The value of 'X-Amz-Content-Sha256' is not the hash of the payload: 'UNSIGNED-PAYLOAD'"
+    assert_contains "${said[7]}" "'x-amz-late' must be a 'SignedHeader'"
+    assert_contains "${said[8]}" "The request signature we calculated does not match"
+}
+
 @test "the refusal of an anonymous upload is the one seen in the field" {
     upload '[{"type":"delete","id":"a"}]'
     assert_equal "$code" 403

@@ -241,6 +241,8 @@ sized() { # BYTES ID
 @test "no Content-Length: 411, so no chunked body" {
     upload '[{"type":"delete","id":"a"}]' -H 'Transfer-Encoding: chunked'
     refuses 411 'Content-Length'
+    upload '[{"type":"delete","id":"a"}]' -H 'Transfer-Encoding: chunked' -H 'Content-Length: 28'
+    refuses 411 'Content-Length'
     ask -X POST -H 'Content-Type: application/json' "$url$batch_path"
     refuses 411 'Content-Length'
 }
@@ -282,6 +284,11 @@ xml() { # BATCH [CURL-ARGUMENT...]
     assert_contains "$body" "<warning>&quot;add&quot; has unknown attribute(s): [&#39;lang&#39;]"
     xml '<batch><delete id="a"/></batch>' -H 'Accept: application/json'
     accepts
+    ask -H 'Content-Type: application/xml; charset=iso-8859-1' --data-binary \
+        $'<?xml version="1.0" encoding="ISO-8859-1"?><batch><add id="l"><field name="grade">\xe9</field></add></batch>' "$url$batch_path"
+    assert_equal "$code" 200
+    assert_equal "$(dump | tail -n 1)" '{"id":"l","fields":{"grade":"é"}}'
+    xml '<batch><delete id="l"/></batch>'
     for bad in '<batch>' '<batch/>' '<batch></batch>' '<b/>' '<batch><put id="a"/></batch>' '<batch><delete id="a">x</delete></batch>' \
         '<batch><add id="a"><f/></add></batch>' '<batch><add id="a"><field name="grade"><b/></field></add></batch>' 'x' \
         '<!DOCTYPE b [<!ENTITY e "x">]><batch><delete id="a"/></batch>' '<batch><add id="a"><field name="grade">&#7;</field></add></batch>'; do

@@ -49,6 +49,29 @@ found() {
     assert_contains "$stderr" "at most 200"
 }
 
+@test "a default value has 1 KB, an array field 20 sources, another field one" {
+    fields=$BATS_TEST_TMPDIR/fields.json
+    write_fields() { # DEFAULT-BYTES SOURCES TYPE OPTIONS SOURCE-KEY
+        jq -nc --arg default "$(repeat "$1" x)" --argjson sources "$2" --arg type "$3" --arg options "$4" --arg key "$5" \
+            '{IndexFields: ([range(21) | {IndexFieldName: "f\(.)", IndexFieldType: "literal"}] + [{IndexFieldName: "all", IndexFieldType: $type,
+                ($options): {DefaultValue: $default, ($key): ([range($sources) | "f\(.)"] | join(","))}}])}' >"$fields"
+    }
+    taken() {
+        start
+        stop
+    }
+    refused() {
+        run --separate-stderr "$bin/cloudsearch-local" --state-dir "$BATS_TEST_TMPDIR/domain" --fields "$fields"
+        assert_equal "$status" 78
+        assert_contains "$stderr" 'index field \"all\"'
+    }
+    write_fields 1024 20 literal-array LiteralArrayOptions SourceFields && taken
+    write_fields 1025 20 literal-array LiteralArrayOptions SourceFields && refused
+    write_fields 1024 21 literal-array LiteralArrayOptions SourceFields && refused
+    write_fields 1 1 literal LiteralOptions SourceField && taken
+    write_fields 1 2 literal LiteralOptions SourceField && refused
+}
+
 @test "the fields of the last start are kept; without any the domain takes nothing" {
     start --access open
     stop
@@ -148,14 +171,14 @@ found() {
     assert_equal "$(found)" 2
     assert_equal "$(dump)" "$x_dumped"
     stop
+    # Behind what still waits, whatever it was told itself.
     start --access open --visible-after 1ms
     upload '[{"type":"delete","id":"x"}]'
-    local tries
-    for tries in {1..400}; do
-        [[ $(found) != 1 ]] || break
-        sleep 0.05
-    done
-    assert_equal "$(found)" 1
+    assert_equal "$(found)" 2
+    ask -X POST "$url/_visible"
+    assert_equal "$(found)" 0
+    upload "$x"
+    until [[ $(found) == 1 ]]; do sleep 0.05; done
 }
 
 @test "the log of requests tells what came, with the hash of its body" {

@@ -344,6 +344,31 @@ facet() { # WANTED 'facet.F=...'
     assert_equal "$(dump)" '{"id":"a","fields":{"body":"wars","title":"star"}}'
 }
 
+@test "a phrase does not reach from one value of an array into the next; changes and deletes leave nothing behind" {
+    fields=$BATS_TEST_TMPDIR/fields.json
+    echo '{"IndexFields":[{"IndexFieldName":"titles","IndexFieldType":"text-array"},{"IndexFieldName":"grade","IndexFieldType":"literal"}]}' >"$fields"
+    stop
+    start --access open
+    upload '[{"type":"add","id":"a","fields":{"titles":["star wars","東京 大阪"]}},{"type":"add","id":"b","fields":{"grade":"x","titles":["old star","wars"]}}]'
+    accepts
+    hits "a b" 'q=star wars'
+    hits a 'q="star wars"'
+    find_hits 'q=大阪' 'highlight.titles={}'
+    assert_equal "$(jq -r '.hits.hit[].highlights.titles' <<<"$body")" 'star wars 東京 <em>大阪</em>'
+    upload '[{"type":"add","id":"a","fields":{"titles":["nothing"]}},{"type":"delete","id":"b"}]'
+    hits "" q=star
+    hits a q=nothing
+    upload '[{"type":"add","id":"b","fields":{"titles":["star"],"grade":"y"}}]'
+    hits b q=star
+    structured b "grade:'y'"
+    structured "" "grade:'x'"
+    upload '[{"type":"add","id":"b","fields":{"grade":"z"}}]'
+    structured "" "grade:'y'"
+    facet '[["z",1]]' 'facet.grade={}'
+    find_hits q=matchall q.parser=structured 'sort=_version desc'
+    assert_equal "$(ids)" "b a"
+}
+
 @test "locations are found in a box" {
     fields=$BATS_TEST_TMPDIR/fields.json
     echo '{"IndexFields":[{"IndexFieldName":"place","IndexFieldType":"latlon"}]}' >"$fields"

@@ -166,6 +166,17 @@ static void long_words_are_left_out(void **state) {
     free(word);
 }
 
+static void suggestions_compare_512_bytes(void **state) {
+    (void)state;
+    struct text folded = {0};
+    char *value = repeat("A", 513);
+    tokens_fold_string(&folded, value);
+    assert_int_equal(folded.length, 512);
+    assert_int_equal(folded.data[0], 'a');
+    free(value);
+    text_free(&folded);
+}
+
 static void check_highlight(const char *value, const char *word, const char *options, const char *wanted) {
     struct pairs words = {0};
     pairs_add(&words, "f", word);
@@ -198,6 +209,7 @@ int main(void) {
         cmocka_unit_test(text_falls_into_words_and_pairs),
         cmocka_unit_test(width_and_case_are_folded),
         cmocka_unit_test(long_words_are_left_out),
+        cmocka_unit_test(suggestions_compare_512_bytes),
         cmocka_unit_test(highlights),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

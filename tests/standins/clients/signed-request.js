@@ -1,4 +1,4 @@
-// Signs requests with @smithy/signature-v4, breaks them as told, and prints "NAME STATUS CODE" for each.
+// Signs requests with @smithy/signature-v4, breaks them as told, and prints "NAME STATUS CODE" for each; with MESSAGES=1 the message too.
 // CLOUDSEARCH_URL, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN and AWS_REGION are taken from the environment.
 'use strict';
 
@@ -101,7 +101,8 @@ const cases = {
 async function main(names) {
     for (const name of names.length > 0 ? names : Object.keys(cases)) {
         const { status, body } = await send(await sign(cases[name]));
-        console.log(name, status, status === 200 ? 'ok' : codeOf(body));
+        const message = process.env.MESSAGES ? ' ' + JSON.parse(body).message.split('\n')[0] : '';
+        console.log(name + ' ' + status + ' ' + (status === 200 ? 'ok' : codeOf(body)) + message);
     }
 }
 

@@ -142,7 +142,8 @@ static void XMLCALL on_doctype(void *context, const char *name, const char *syst
 }
 
 void batch_parse_xml(struct batch *batch, const struct batch_rules *rules, const char *bytes, size_t length) {
-    struct reader reader = {.batch = batch, .rules = rules, .parser = XML_ParserCreate(NULL)};
+    /* The body is UTF-8 by now, whatever its declaration says of the bytes it once was. */
+    struct reader reader = {.batch = batch, .rules = rules, .parser = XML_ParserCreate("UTF-8")};
     XML_SetUserData(reader.parser, &reader);
     XML_SetElementHandler(reader.parser, on_start, on_end);
     XML_SetCharacterDataHandler(reader.parser, on_text);

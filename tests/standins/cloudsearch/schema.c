@@ -65,6 +65,18 @@ static void add_sources(struct field *field, const json_t *options) {
         strings_split(&field->sources, several, ",");
 }
 
+enum { DEFAULT_LIMIT = 1024, SOURCES_LIMIT = 20 }; /* bytes of a default value, sources of an array field */
+
+static int check_field(const struct field *field, const char *origin) {
+    if (field->default_value != NULL && strlen(field->default_value) > DEFAULT_LIMIT)
+        return fail(EXIT_SETTINGS, "%s: the default value of index field \"%s\" is longer than 1 KB", origin,
+                    field->name);
+    if (field->sources.count > (field->array ? SOURCES_LIMIT : 1))
+        return fail(EXIT_SETTINGS, "%s: index field \"%s\" has more than %d sources", origin, field->name,
+                    field->array ? SOURCES_LIMIT : 1);
+    return 0;
+}
+
 static int add_field(struct schema *schema, const json_t *item, const char *origin) {
     const json_t *inner = json_object_get(item, "Options");
     const json_t *options = inner != NULL ? inner : item;
@@ -99,7 +111,7 @@ static int add_field(struct schema *schema, const json_t *item, const char *orig
     add_sources(&field, options);
     schema->fields = xgrow(schema->fields, schema->field_count, sizeof *schema->fields);
     schema->fields[schema->field_count++] = field;
-    return 0;
+    return check_field(&field, origin);
 }
 
 static int add_suggester(struct schema *schema, const json_t *item, const char *origin) {

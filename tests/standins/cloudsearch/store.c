@@ -15,6 +15,7 @@
 struct store {
     sqlite3 *database;
     int lock;
+    int64_t version; /* counts the operations that became visible; kept in the table number */
     struct indexer indexer;
     sqlite3_stmt *find, *insert, *update, *remove, *postpone, *due, *settle;
 };
@@ -67,8 +68,8 @@ static bool prepare(struct store *store, const struct schema *schema) {
     store->update = store_prepare(store->database, "UPDATE document SET fields = ?2, version = ?3 WHERE doc = ?1");
     store->remove = store_prepare(store->database, "DELETE FROM document WHERE doc = ?1");
     store->postpone = store_prepare(store->database, "INSERT INTO pending(visible_at, id, fields) VALUES(?1, ?2, ?3)");
-    store->due = store_prepare(store->database,
-                               "SELECT step, id, fields FROM pending WHERE visible_at <= ?1 ORDER BY step LIMIT 1");
+    store->due =
+        store_prepare(store->database, "SELECT step, visible_at, id, fields FROM pending ORDER BY step LIMIT 1");
     store->settle = store_prepare(store->database, "DELETE FROM pending WHERE step = ?1");
     return store->find != NULL && store->insert != NULL && store->update != NULL && store->remove != NULL &&
            store->postpone != NULL && store->due != NULL && store->settle != NULL &&
@@ -97,7 +98,6 @@ static bool find(struct store *store, const char *id, int64_t *doc, json_t **fie
 static bool write_document(struct store *store, const char *id, json_t *fields, const char *json) {
     int64_t doc = 0;
     json_t *before = NULL;
-    int64_t version = store_number(store, "version") + 1;
     bool known = find(store, id, &doc, &before);
     bool good = !known || indexer_remove(&store->indexer, doc, before);
     json_decref(before);
@@ -113,9 +113,8 @@ static bool write_document(struct store *store, const char *id, json_t *fields, 
     else
         sqlite3_bind_text(statement, 1, id, -1, SQLITE_STATIC);
     sqlite3_bind_text(statement, 2, json, -1, SQLITE_STATIC);
-    sqlite3_bind_int64(statement, 3, version);
+    sqlite3_bind_int64(statement, 3, ++store->version);
     good = step(statement);
-    store_set_number(store, "version", version);
     return good && indexer_add(&store->indexer, known ? doc : sqlite3_last_insert_rowid(store->database), fields);
 }
 
@@ -131,10 +130,12 @@ static bool postpone(struct store *store, const char *id, const char *json, int6
 
 /* Ends a transaction in the way its steps went. */
 static int finish(struct store *store, bool good) {
+    store_set_number(store, "version", store->version);
     if (good && run(store->database, "COMMIT") == 0)
         return 0;
     log_error("cannot write the domain: %s", sqlite3_errmsg(store->database));
     run(store->database, "ROLLBACK");
+    store->version = store_number(store, "version");
     return EXIT_CANNOT_WRITE;
 }
 
@@ -155,12 +156,11 @@ int store_apply(struct store *store, const struct batch *batch, int64_t now, int
 
 /* One operation that has come of age; false when there is none, or on an error. */
 static bool reveal_one(struct store *store, int64_t now, bool *good) {
-    sqlite3_bind_int64(store->due, 1, now);
-    bool found = sqlite3_step(store->due) == SQLITE_ROW;
+    bool found = sqlite3_step(store->due) == SQLITE_ROW && sqlite3_column_int64(store->due, 1) <= now;
     if (found) {
-        const char *json = (const char *)sqlite3_column_text(store->due, 2);
+        const char *json = (const char *)sqlite3_column_text(store->due, 3);
         json_t *fields = json != NULL ? json_loads(json, 0, NULL) : NULL;
-        *good = write_document(store, (const char *)sqlite3_column_text(store->due, 1), fields, json);
+        *good = write_document(store, (const char *)sqlite3_column_text(store->due, 2), fields, json);
         json_decref(fields);
         sqlite3_bind_int64(store->settle, 1, sqlite3_column_int64(store->due, 0));
         sqlite3_reset(store->due);
@@ -173,8 +173,7 @@ static bool reveal_one(struct store *store, int64_t now, bool *good) {
 
 int store_reveal(struct store *store, int64_t now) {
     bool good = true;
-    sqlite3_bind_int64(store->due, 1, now);
-    bool any = sqlite3_step(store->due) == SQLITE_ROW;
+    bool any = sqlite3_step(store->due) == SQLITE_ROW && sqlite3_column_int64(store->due, 1) <= now;
     sqlite3_reset(store->due);
     if (!any)
         return 0;
@@ -261,6 +260,8 @@ int store_open(const char *directory, const struct schema *schema, struct store 
         status = run(store->database, tables);
     if (status == 0 && !prepare(store, schema))
         status = EXIT_BUG;
+    if (status == 0)
+        store->version = store_number(store, "version");
     if (status == 0 && !is_indexed_by(store, schema->fingerprint))
         status = index_again(store, schema);
     free(path);
