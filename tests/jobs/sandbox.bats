@@ -180,7 +180,7 @@ category_id 1 category_id'
 
 @test "down leaves no process behind, keeps the logs, and may be called again" {
     "$sandbox/up" "$dir" --mysql "$kind" --without redis
-    [[ $(processes_of "$dir" | wc -l) == 6 ]] # writer, reader, 3 memcached, notices
+    [[ $(processes_of "$dir" | wc -l) == 7 ]] # writer, reader, 3 memcached, cloudsearch, notices
     kill -STOP "$(<"$dir/run/memcached1.pid")"
     "$sandbox/down" "$dir"
     [[ -z $(processes_of "$dir") && ! -e $dir/data && -s $dir/log/writer.log ]]

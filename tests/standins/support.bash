@@ -16,14 +16,15 @@ export AWS_ACCESS_KEY_ID=TESTKEY AWS_SECRET_ACCESS_KEY=test/secret+key AWS_REGIO
 export AWS_EC2_METADATA_DISABLED=true AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null AWS_PAGER=
 export NODE_PATH=$clients/node_modules NODE_NO_WARNINGS=1 AWS_SDK_JS_SUPPRESS_MAINTENANCE_MODE_MESSAGE=1
 
-# start [OPTION...]: a server on $url with $state as its directory; a second call starts it again with the same data.
+# start [OPTION...]: a server on $url with $state as its directory and $fields, if that is not empty; a second call starts it again with the
+# same data.
 start() {
     local attempt
     state=${state:-$BATS_TEST_TMPDIR/domain}
     for attempt in {1..20}; do
         port=$((10200 + SRANDOM % 22560))
         : >"$BATS_TEST_TMPDIR/url"
-        "$bin/cloudsearch-local" --port "$port" --state-dir "$state" --fields "$fields" "$@" \
+        "$bin/cloudsearch-local" --port "$port" --state-dir "$state" ${fields:+--fields "$fields"} "$@" \
             >"$BATS_TEST_TMPDIR/url" 2>>"$BATS_TEST_TMPDIR/log" 3>&- &
         pid=$!
         # The line is written when requests are taken.

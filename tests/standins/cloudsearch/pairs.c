@@ -52,7 +52,9 @@ static int digit_of(char c) {
 
 bool pairs_decode_part(struct text *text, const char *bytes, size_t length) {
     for (size_t i = 0; i < length; i++) {
-        char c = bytes[i] == '+' ? ' ' : bytes[i];
+        char c = bytes[i];
+        if (c == '+')
+            c = ' ';
         if (c == '%') {
             int high = i + 1 < length ? digit_of(bytes[i + 1]) : -1;
             int low = i + 2 < length ? digit_of(bytes[i + 2]) : -1;
