@@ -344,6 +344,27 @@ facet() { # WANTED 'facet.F=...'
     assert_equal "$(dump)" '{"id":"a","fields":{"body":"wars","title":"star"}}'
 }
 
+@test "queries of a thousand clauses, and of a thousand words" {
+    five
+    local text
+    for join in and or; do
+        text="($join 'star'$(repeat 1022 " 'wars'"))"
+        ask --data-urlencode "q=$text" -d q.parser=structured "$url$search_path"
+        assert_equal "$code" 200
+        [[ $(jq .hits.found <<<"$body") == $([ $join = and ] && echo 2 || echo 3) ]]
+        text="($join 'star'$(repeat 1023 " 'wars'"))"
+        ask --data-urlencode "q=$text" -d q.parser=structured "$url$search_path"
+        assert_equal "$code" 400
+        assert_contains "$body" "too many clauses"
+    done
+    ask --data-urlencode "q='star $(repeat 1000 'wars ')'" -d q.parser=structured "$url$search_path"
+    assert_equal "$(jq .hits.found <<<"$body")" 2
+    ask --data-urlencode "q=$(repeat 500 'star|')wars" "$url$search_path"
+    assert_equal "$(jq .hits.found <<<"$body")" 3
+    ask --data-urlencode "q=(phrase field=headline '$(repeat 1000 'star ')')" -d q.parser=structured "$url$search_path"
+    assert_equal "$(jq .hits.found <<<"$body")" 0
+}
+
 @test "a phrase does not reach from one value of an array into the next; changes and deletes leave nothing behind" {
     fields=$BATS_TEST_TMPDIR/fields.json
     echo '{"IndexFields":[{"IndexFieldName":"titles","IndexFieldType":"text-array"},{"IndexFieldName":"grade","IndexFieldType":"literal"}]}' >"$fields"

@@ -318,22 +318,31 @@ static bool add_default_leaf(struct compiler *compiler, const struct query *quer
     return good;
 }
 
-/* Recursive: the parsers bound the depth. */
+/* Children from `begin` to `end`, as a balanced tree: SQLite takes no expression deeper than 1000, and a query may have that many clauses.
+ * Recursive: the parsers bound the depth. */
+static bool add_joined(struct compiler *compiler, const struct query *query, size_t begin, size_t end,
+                       struct sql *sql) {
+    if (end - begin == 1)
+        return compile_query(compiler, query->children[begin], sql);
+    size_t middle = begin + (end - begin) / 2;
+    text_add(&sql->text, "(");
+    bool good = add_joined(compiler, query, begin, middle, sql);
+    text_add(&sql->text, query->kind == QUERY_AND ? " AND " : " OR ");
+    good = good && add_joined(compiler, query, middle, end, sql);
+    text_add(&sql->text, ")");
+    return good;
+}
+
 static bool add_children(struct compiler *compiler, const struct query *query, struct sql *sql) {
     bool scoring = compiler->scoring;
     struct pairs *words = compiler->words;
-    bool good = true;
     if (query->kind == QUERY_NOT) {
         /* What must not be there is worth nothing, and is not highlighted. */
         compiler->scoring = false;
         compiler->words = NULL;
     }
     text_add(&sql->text, query->kind == QUERY_NOT ? "(NOT " : "(");
-    for (size_t i = 0; good && i < query->count; i++) {
-        if (i > 0)
-            text_add(&sql->text, query->kind == QUERY_AND ? " AND " : " OR ");
-        good = compile_query(compiler, query->children[i], sql);
-    }
+    bool good = add_joined(compiler, query, 0, query->count, sql);
     text_add(&sql->text, ")");
     compiler->scoring = scoring;
     compiler->words = words;
