@@ -177,7 +177,9 @@ found() {
     ask -X POST "$url/_visible"
     assert_equal "$(found)" 0
     upload "$x"
-    until [[ $(found) == 1 ]]; do sleep 0.05; done
+    local tries=0
+    until [[ $(found) == 1 ]] || ((tries++ > 1000)); do sleep 0.05; done
+    assert_equal "$(found)" 1
 }
 
 @test "the log of requests tells what came, with the hash of its body" {

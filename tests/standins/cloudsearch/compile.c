@@ -242,7 +242,6 @@ static bool add_exact(struct compiler *compiler, const struct query *query, cons
 
 /* _id is a column of its own. */
 static bool add_id(const struct query *query, struct sql *sql) {
-    static const char *const names[] = {"lower", "upper"};
     const char *values[] = {query->lower, query->upper};
     const char *signs[] = {query->lower_inclusive ? ">=" : ">", query->upper_inclusive ? "<=" : "<"};
     if (query->kind != QUERY_RANGE) {
@@ -253,7 +252,7 @@ static bool add_id(const struct query *query, struct sql *sql) {
         return true;
     }
     text_add(&sql->text, "(1");
-    for (size_t i = 0; i < LENGTH_OF(names); i++) {
+    for (size_t i = 0; i < LENGTH_OF(values); i++) {
         if (values[i] == NULL)
             continue;
         text_printf(&sql->text, " AND d.id %s ?", signs[i]);

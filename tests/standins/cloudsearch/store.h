@@ -3,7 +3,8 @@
  *
  * The tables, which the search service reads by SQL of its own:
  *   document(doc, id, fields, version)       what searches see; fields is JSON, as it was sent
- *   value(doc, field, text, number, second)  one row for each searchable value that is no text; second is the longitude of a latlon
+ *   value(doc, field, text, number, second)  a row for each value of a field that is no text, or is text to sort by; second is the longitude of
+ *                                            a latlon; "~NAME" as the field: what a suggester compares
  *   word(tokens)                             FTS5 without content; a token is FIELD_HEX, see store_add_token()
  *   pending(step, visible_at, id, fields)    acknowledged and not visible yet; fields is NULL for a delete */
 #ifndef CLOUDSEARCH_STORE_H
