@@ -131,7 +131,7 @@ $batch_path
         'aws_access_key_id = THREE' 'aws_secret_access_key = s3' 'aws_session_token = t3' 'expiration = 2020-01-01T00:00:00Z' >"$file"
     stop
     chmod 644 "$file"
-    run --separate-stderr "$bin/cloudsearch-local" --state-dir "$state" --credentials "$file"
+    run --separate-stderr timeout 60 "$bin/cloudsearch-local" --state-dir "$state" --credentials "$file"
     assert_equal "$status" 77
     chmod 600 "$file"
     start --credentials "$file"

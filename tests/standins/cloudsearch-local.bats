@@ -12,14 +12,14 @@ found() {
 }
 
 @test "help, version, bad options" {
-    run --separate-stderr "$bin/cloudsearch-local" --help
+    run --separate-stderr timeout 60 "$bin/cloudsearch-local" --help
     assert_equal "$status" 0
     assert_contains "$output" "Usage: cloudsearch-local --state-dir DIR [OPTION]..."
-    run --separate-stderr "$bin/cloudsearch-local" --version
+    run --separate-stderr timeout 60 "$bin/cloudsearch-local" --version
     [[ $output =~ ^"cloudsearch-local (nightshift) "[0-9]+\.[0-9]+\.[0-9]+$ ]]
     for bad in --no-such-option '--port 65536' '--port x' '--access all' '--visible-after 5' '--max-batch 0' '--state-dir' 'argument' ''; do
         # shellcheck disable=SC2086  # several words
-        run --separate-stderr "$bin/cloudsearch-local" $bad
+        run --separate-stderr timeout 60 "$bin/cloudsearch-local" $bad
         assert_equal "$status" 64
         assert_equal "$output" ""
         assert_contains "$stderr" "--help" || assert_contains "$stderr" "cannot be"
@@ -36,7 +36,7 @@ found() {
     local case
     for case in "${bad[@]}"; do
         echo "$case" >"$fields"
-        run --separate-stderr "$bin/cloudsearch-local" --state-dir "$BATS_TEST_TMPDIR/domain" --fields "$fields"
+        run --separate-stderr timeout 60 "$bin/cloudsearch-local" --state-dir "$BATS_TEST_TMPDIR/domain" --fields "$fields"
         assert_equal "$status" 78
         assert_contains "$stderr" "fields.json"
     done
@@ -44,7 +44,7 @@ found() {
     start
     stop
     jq -nc '{IndexFields: [range(201) | {IndexFieldName: "f\(.)", IndexFieldType: "int"}]}' >"$fields"
-    run --separate-stderr "$bin/cloudsearch-local" --state-dir "$BATS_TEST_TMPDIR/domain" --fields "$fields"
+    run --separate-stderr timeout 60 "$bin/cloudsearch-local" --state-dir "$BATS_TEST_TMPDIR/domain" --fields "$fields"
     assert_equal "$status" 78
     assert_contains "$stderr" "at most 200"
 }
@@ -61,7 +61,7 @@ found() {
         stop
     }
     refused() {
-        run --separate-stderr "$bin/cloudsearch-local" --state-dir "$BATS_TEST_TMPDIR/domain" --fields "$fields"
+        run --separate-stderr timeout 60 "$bin/cloudsearch-local" --state-dir "$BATS_TEST_TMPDIR/domain" --fields "$fields"
         assert_equal "$status" 78
         assert_contains "$stderr" 'index field \"all\"'
     }
@@ -131,9 +131,9 @@ found() {
 
 @test "a state directory has one server, a port too: 75, 69" {
     start
-    run --separate-stderr "$bin/cloudsearch-local" --state-dir "$state"
+    run --separate-stderr timeout 60 "$bin/cloudsearch-local" --state-dir "$state"
     assert_equal "$status" 75
-    run --separate-stderr "$bin/cloudsearch-local" --state-dir "$BATS_TEST_TMPDIR/other" --port "$port"
+    run --separate-stderr timeout 60 "$bin/cloudsearch-local" --state-dir "$BATS_TEST_TMPDIR/other" --port "$port"
     assert_equal "$status" 69
     assert_contains "$stderr" "127.0.0.1:$port"
 }
@@ -145,7 +145,7 @@ found() {
     assert_equal "$(dump)" '{"id":"a10","fields":{"grade":"x"}}
 {"id":"a2","fields":{"grade":"x"}}
 {"id":"b","fields":{"grade":"\"q\" \\ é","skills":["b","a"]}}'
-    run --separate-stderr "$bin/cloudsearch-local" --state-dir "$BATS_TEST_TMPDIR/none" --dump
+    run --separate-stderr timeout 60 "$bin/cloudsearch-local" --state-dir "$BATS_TEST_TMPDIR/none" --dump
     assert_equal "$status" 78
     run bash -c "'$bin/cloudsearch-local' --state-dir '$state' --dump >/dev/full"
     assert_equal "$status" 73
@@ -297,7 +297,7 @@ refuses_plainly() {
     upload "$x"
     assert_equal "$code" 500
     echo '[{"status":1}]' >"$BATS_TEST_TMPDIR/faults.json"
-    run --separate-stderr "$bin/cloudsearch-local" --state-dir "$BATS_TEST_TMPDIR/other" --faults "$BATS_TEST_TMPDIR/faults.json"
+    run --separate-stderr timeout 60 "$bin/cloudsearch-local" --state-dir "$BATS_TEST_TMPDIR/other" --faults "$BATS_TEST_TMPDIR/faults.json"
     assert_equal "$status" 78
 }
 
