@@ -48,6 +48,18 @@ size_t settings_length(const struct section *section) {
     return count;
 }
 
+/* How much of a family's key is the same for all of its members: "field." of "field.NAME". */
+static size_t family_prefix(const struct setting *setting) {
+    return strcspn(setting->key, ".") + 1;
+}
+
+bool settings_key_is(const struct setting *setting, const char *key) {
+    if (setting->type != SETTING_FAMILY)
+        return strcmp(setting->key, key) == 0;
+    size_t prefix = family_prefix(setting);
+    return strncmp(setting->key, key, prefix) == 0 && key[prefix] != '\0';
+}
+
 /* The name most like `word`, or NULL if none is near enough to be meant. */
 struct nearest {
     const char *name;
@@ -130,7 +142,8 @@ static bool counts_on_value(const struct setting *setting) {
 }
 
 /* Converts `value` and stores it in the section's struct. Returns NULL or the reason, which the caller frees. */
-static char *store(const struct settings *settings, const struct setting *setting, const char *value, void *values) {
+static char *store(const struct settings *settings, const struct setting *setting, const char *key, const char *value,
+                   void *values) {
     void *place = (char *)values + setting->offset;
     const char *reason = NULL;
     if (*value == '\0' && counts_on_value(setting))
@@ -168,6 +181,10 @@ static char *store(const struct settings *settings, const struct setting *settin
         if (*(int *)place < 0)
             return xasprintf("must be one of %s", setting->choices);
         break;
+    case SETTING_FAMILY:
+        strings_add(&((struct setting_family *)place)->names, key + family_prefix(setting));
+        strings_add(&((struct setting_family *)place)->values, value);
+        break;
     }
     if (reason != NULL)
         return xstrdup(reason);
@@ -184,9 +201,13 @@ static char *store(const struct settings *settings, const struct setting *settin
 
 static void clear(const struct setting *setting, void *values) {
     void *place = (char *)values + setting->offset;
-    if (setting->type == SETTING_LIST)
+    if (setting->type == SETTING_LIST) {
         strings_free(place);
-    else if (setting->type == SETTING_TEXT || setting->type == SETTING_SQL || setting->type == SETTING_PATH) {
+    } else if (setting->type == SETTING_FAMILY) {
+        strings_free(&((struct setting_family *)place)->names);
+        strings_free(&((struct setting_family *)place)->values);
+    }
+    if (setting->type == SETTING_TEXT || setting->type == SETTING_SQL || setting->type == SETTING_PATH) {
         free(*(char **)place);
         *(char **)place = NULL;
     }
@@ -199,7 +220,7 @@ static void bind_entry(struct settings *settings, struct bound *bound, size_t en
     for (size_t i = 0; section->settings[i].key != NULL; i++) {
         const struct setting *setting = &section->settings[i];
         consider(&nearest, entry->key, setting->key);
-        if (strcmp(setting->key, entry->key) != 0)
+        if (!settings_key_is(setting, entry->key))
             continue;
         bound->origins[i] = entry_index;
         if (entry->continued && setting->type != SETTING_SQL && setting->type != SETTING_LIST) {
@@ -207,8 +228,9 @@ static void bind_entry(struct settings *settings, struct bound *bound, size_t en
                         entry->key);
             return;
         }
-        clear(setting, bound->values);
-        char *reason = store(settings, setting, entry->value, bound->values);
+        if (setting->type != SETTING_FAMILY)
+            clear(setting, bound->values);
+        char *reason = store(settings, setting, entry->key, entry->value, bound->values);
         if (reason != NULL && (setting->flags & SETTING_SECRET) != 0)
             ini_problem(&settings->ini, entry->file, entry->line, "\"%s\": %s", entry->key, reason);
         else if (reason != NULL)
@@ -238,7 +260,8 @@ static void bind_section(struct settings *settings, const struct section *sectio
     for (size_t i = 0; i < count; i++) {
         bound->origins[i] = SETTINGS_NONE;
         if (section->settings[i].fallback != NULL)
-            free(store(settings, &section->settings[i], section->settings[i].fallback, bound->values));
+            free(store(settings, &section->settings[i], section->settings[i].key, section->settings[i].fallback,
+                       bound->values));
     }
     size_t problems = settings->ini.problems;
     for (size_t i = 0; found != SETTINGS_NONE && i < settings->ini.entry_count; i++)

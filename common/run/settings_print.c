@@ -20,6 +20,19 @@ static void print_value(const char *key, const char *value, const char *origin, 
     }
 }
 
+/* The members of a family, of which there may be none. */
+static void print_family(const struct settings *settings, const struct bound *bound, const struct setting *setting,
+                         FILE *out) {
+    for (size_t i = 0; bound->found != SETTINGS_NONE && i < settings->ini.entry_count; i++) {
+        const struct ini_entry *entry = &settings->ini.entries[i];
+        if (entry->section != bound->found || !settings_key_is(setting, entry->key))
+            continue;
+        char *origin = xasprintf("%s:%d", entry->file, entry->line);
+        print_value(entry->key, entry->value, origin, out);
+        free(origin);
+    }
+}
+
 void settings_print(const struct settings *settings, FILE *out) {
     for (size_t i = 0; i < settings->bound_count; i++) {
         const struct bound *bound = &settings->bound[i];
@@ -28,6 +41,10 @@ void settings_print(const struct settings *settings, FILE *out) {
         print_head(bound->section, bound->name, out);
         for (size_t j = 0; bound->section->settings[j].key != NULL; j++) {
             const struct setting *setting = &bound->section->settings[j];
+            if (setting->type == SETTING_FAMILY) {
+                print_family(settings, bound, setting, out);
+                continue;
+            }
             const struct ini_entry *entry =
                 bound->origins[j] != SETTINGS_NONE ? &settings->ini.entries[bound->origins[j]] : NULL;
             char *origin = entry != NULL ? xasprintf("%s:%d", entry->file, entry->line) : xstrdup("default");
@@ -88,6 +105,9 @@ static void add_kind(struct text *text, const struct setting *setting) {
     case SETTING_CHOICE:
         for (const char *c = setting->choices; *c != '\0'; c++)
             text_add(text, *c == '|' ? ", " : (const char[]){*c, '\0'});
+        break;
+    case SETTING_FAMILY:
+        text_add(text, "text; any number of such keys");
         break;
     }
     if ((setting->flags & SETTING_REQUIRED) != 0)

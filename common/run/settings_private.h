@@ -26,4 +26,7 @@ struct settings {
 
 size_t settings_length(const struct section *section);
 
+/* Whether a key of the file is this setting's. */
+bool settings_key_is(const struct setting *setting, const char *key);
+
 #endif

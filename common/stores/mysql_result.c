@@ -40,6 +40,10 @@ enum column_kind rows_column_kind(const struct rows *rows, size_t column) {
     return field->charsetnr == BINARY_CHARSET ? COLUMN_BYTES : COLUMN_TEXT;
 }
 
+bool rows_column_is_timestamp(const struct rows *rows, size_t column) {
+    return mysql_fetch_field_direct(rows->result, (unsigned)column)->type == MYSQL_TYPE_TIMESTAMP;
+}
+
 int rows_find_column(const struct rows *rows, const char *name) {
     for (size_t i = 0; i < rows->count; i++)
         if (strcasecmp(rows_column_name(rows, i), name) == 0)

@@ -22,6 +22,7 @@ enum setting_type {
     SETTING_DURATION,   /* int64_t, milliseconds, within min..max */
     SETTING_PERCENTAGE, /* double, percent, within min..max */
     SETTING_CHOICE,     /* int, the index of the word in `choices` */
+    SETTING_FAMILY,     /* struct setting_family; any number of keys: `key` is "field.NAME" in the table, "field.skills" in the file */
 };
 
 enum {
@@ -38,6 +39,12 @@ struct setting {
     int64_t min, max;     /* inclusive; 0 and 0: any value from 0 on */
     unsigned flags;
     const char *help; /* one or two sentences */
+};
+
+/* The keys of one family in the order of the file: what stands behind the dot, and the value as it is written. */
+struct setting_family {
+    struct strings names;
+    struct strings values;
 };
 
 struct section {

@@ -137,6 +137,9 @@ size_t rows_columns(const struct rows *rows);
 const char *rows_column_name(const struct rows *rows, size_t column);
 enum column_kind rows_column_kind(const struct rows *rows, size_t column);
 
+/* Whether it is a TIMESTAMP, which the session's zone has made UTC, and no expression over one: that is a DATETIME, in no known zone. */
+bool rows_column_is_timestamp(const struct rows *rows, size_t column);
+
 /* The column of this name, compared without regard to case; -1 if there is none. */
 int rows_find_column(const struct rows *rows, const char *name);
 

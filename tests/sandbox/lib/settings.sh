@@ -70,6 +70,7 @@ write_settings() { # DIR
         {
             print_common_settings "$dir"
             print_count_settings
+            print_push_settings "$dir"
             print_features
         } >"$dir/nightshift.ini"
     )
@@ -111,6 +112,39 @@ EOT
 [notify]
 via = webhook
 webhook_url = $(url_of "$1" notices)/webhook
+EOT
+}
+
+# One domain serves documents, searches and configuration.
+print_push_settings() { # DIR
+    local url
+    url=$(url_of "$1" cloudsearch)
+    [[ -n $url ]] || return 0
+    cat <<EOT
+
+[cloudsearch]
+document_endpoint = $url
+search_endpoint = $url
+config_endpoint = $url
+domain = lancers
+region = $sandbox_region
+
+[push-lancers]
+query = SELECT l.id, l.nickname, l.headline, l.profile, l.prefecture, l.user_type, l.grade,
+    l.hourly_wage, l.evaluation, l.completed_works, l.identified, l.status, l.last_login, l.created, l.modified,
+    (SELECT GROUP_CONCAT(s.name ORDER BY s.name SEPARATOR '|') FROM lancer_skills k JOIN skills s ON s.id = k.skill_id
+      WHERE k.lancer_id = l.id AND s.deleted = 0) AS skills
+  FROM lancers l
+  WHERE l.id > {after} AND l.deleted = 0
+  ORDER BY l.id LIMIT {limit}
+document_id = lancer_{id}
+field.skills = literal-array split |
+field.user_type = literal
+field.prefecture = literal
+field.grade = literal
+field.status = literal
+time_zone = Asia/Tokyo
+batch_interval = 0s
 EOT
 }
 
