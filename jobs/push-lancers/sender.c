@@ -15,6 +15,8 @@
 
 enum {
     BATCHES = 2,
+    PROBES = 3,           /* documents that are tried alone before a batch is taken apart */
+    PROBED_FROM = 10,     /* operations in a batch that make it worth it */
     ISOLATE_POSTS = 2000, /* to find the bad documents of one batch; with 10 s between them that is a night */
 };
 
@@ -86,13 +88,14 @@ static void keep_refusal(struct sender *sender, const struct batch *batch, size_
     struct text id = {0};
     document_id(sender->setup.plan, operation.key, operation.key_length, &id);
     const char *reason = message != NULL ? message->text : "the batch with nothing but this document is refused";
-    log_warning("the domain refuses document \"%s\": %s", text_string(&id), reason);
-    if (totals->refusal_count < SENDER_REFUSALS)
+    if (totals->refusal_count < SENDER_REFUSALS) {
+        log_warning("the domain refuses document \"%s\": %s", text_string(&id), reason);
         totals->refusals[totals->refusal_count++] = (struct sender_refusal){
             .id = xstrdup(text_string(&id)),
             .field = message != NULL && message->field != NULL ? xstrdup(message->field) : NULL,
             .reason = xstrdup(reason),
         };
+    }
     text_free(&id);
 }
 
@@ -131,6 +134,44 @@ static size_t accused(const struct batch *batch, const bool *chosen, const struc
     return posted == 1 ? only : find_named(batch, chosen, upload);
 }
 
+static int refuse_mapping(const char *reason) {
+    log_error("the domain refuses whatever is sent: %s", reason);
+    log_hint("push-lancers --check compares the columns with the domain's index fields");
+    return EXIT_SETTINGS;
+}
+
+/* Where every document is refused, the mapping is wrong and not a row: taking the batch apart would take a post for each of them, and would hold
+ * it against every one. A few tried alone tell the two apart. `touched` gets those that the domain took, or may have taken. */
+static int probe(struct sender *sender, const struct batch *batch, size_t named, bool *touched) {
+    struct cloudsearch_upload upload = {0};
+    struct text json = {0};
+    bool *chosen = xcalloc(batch->count, sizeof *chosen);
+    size_t tried = 0;
+    int status = 0;
+    bool taken = false;
+    for (size_t i = 0; status == 0 && !taken && tried < PROBES; i++) {
+        size_t at = i * (batch->count - 1) / PROBES;
+        if (at == named || batch_operation(batch, at).kind != OPERATION_ADD)
+            at = (at + 1) % batch->count;
+        tried++;
+        chosen[at] = true;
+        text_clear(&json);
+        size_t adds = 0;
+        size_t deletes = 0;
+        batch_select(batch, chosen, &json, &adds, &deletes);
+        chosen[at] = false;
+        status = adds + deletes > 0 ? post(sender, &json, adds, deletes, &upload) : 0;
+        touched[at] = status != 0 || upload.outcome == CLOUDSEARCH_ACCEPTED;
+        taken = adds + deletes == 0 || upload.outcome == CLOUDSEARCH_ACCEPTED;
+    }
+    if (status == 0 && !taken)
+        status = refuse_mapping(upload.message_count > 0 ? upload.messages[0].text : "no reason given");
+    cloudsearch_upload_free(&upload);
+    text_free(&json);
+    free(chosen);
+    return status;
+}
+
 /* Posts parts of a refused batch until each of its operations is settled. */
 static int isolate_batch(struct sender *sender, struct batch *batch, const struct cloudsearch_upload *refusal,
                          unsigned char *outcomes) {
@@ -139,6 +180,7 @@ static int isolate_batch(struct sender *sender, struct batch *batch, const struc
     struct cloudsearch_upload upload = {0};
     struct text json = {0};
     bool *active = xcalloc(batch->count, sizeof *active);
+    bool *touched = xcalloc(batch->count, sizeof *touched);
     for (size_t i = 0; i < batch->count; i++)
         active[i] = batch_operation(batch, i).kind != OPERATION_FORGET;
     size_t named = accused(batch, active, refusal);
@@ -146,7 +188,7 @@ static int isolate_batch(struct sender *sender, struct batch *batch, const struc
     log_warning("a batch of %zu documents was refused; looking for the bad ones%s%s", batch->count,
                 refusal->message_count > 0 ? ": " : "", refusal->message_count > 0 ? refusal->messages[0].text : "");
     isolate_start(&isolate, batch->count, active, named, ISOLATE_POSTS);
-    int status = 0;
+    int status = batch->count >= PROBED_FROM ? probe(sender, batch, named, touched) : 0;
     while (status == 0 && isolate_next(&isolate)) {
         size_t adds = 0;
         size_t deletes = 0;
@@ -163,10 +205,9 @@ static int isolate_batch(struct sender *sender, struct batch *batch, const struc
     }
     bool gave_up = isolate_finish(&isolate, status != 0);
     if (status == 0 && gave_up)
-        status = fail(EXIT_SETTINGS, "the domain refuses nearly everything that is sent; hint: push-lancers --check "
-                                     "compares the columns with the domain's index fields");
+        status = refuse_mapping("nearly every document of a batch");
     for (size_t i = 0; i < batch->count; i++) {
-        outcomes[i] = isolate.verdicts[i];
+        outcomes[i] = isolate.verdicts[i] == OUTCOME_NOT_SENT && touched[i] ? OUTCOME_UNKNOWN : isolate.verdicts[i];
         if (outcomes[i] == OUTCOME_REFUSED)
             keep_refusal(sender, batch, i, accusations.items[i].text != NULL ? &accusations.items[i] : NULL);
     }
@@ -175,6 +216,7 @@ static int isolate_batch(struct sender *sender, struct batch *batch, const struc
     cloudsearch_upload_free(&upload);
     text_free(&json);
     free(active);
+    free(touched);
     return status;
 }
 
