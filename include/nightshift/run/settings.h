@@ -22,7 +22,7 @@ enum setting_type {
     SETTING_DURATION,   /* int64_t, milliseconds, within min..max */
     SETTING_PERCENTAGE, /* double, percent, within min..max */
     SETTING_CHOICE,     /* int, the index of the word in `choices` */
-    SETTING_FAMILY,     /* struct setting_family; any number of keys: `key` is "field.NAME" in the table, "field.skills" in the file */
+    SETTING_FAMILY, /* struct setting_family; any number of keys: `key` is "field.NAME" in the table, "field.skills" in the file */
 };
 
 enum {
