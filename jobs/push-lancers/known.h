@@ -1,5 +1,6 @@
 /* What all hosts know of the manifest, which itself is only on the host that pushed last: the generation of the last run that sent anything. It
- * is written, and mirrored, before the first batch of a run. A manifest of an older generation, or none, does not say what the domain holds. */
+ * is written, and mirrored, between the creation of the run's journal and its first batch. So a manifest of an older generation, or none, does not
+ * say what the domain holds; one of a newer generation is that of a run which died before it sent anything. */
 #ifndef PUSH_LANCERS_KNOWN_H
 #define PUSH_LANCERS_KNOWN_H
 

@@ -22,10 +22,10 @@
 
 /* Whether the manifest may be believed, and if not, why; NULL: it may. */
 static const char *distrust(const struct known *known, const struct manifest_info *manifest) {
-    if (known->generation == manifest->generation)
-        return NULL;
-    if (known->generation < manifest->generation)
+    if (known->generation == 0 && manifest->entries > 0)
         return "the state of this job was lost, so another host may have pushed since";
+    if (known->generation <= manifest->generation)
+        return NULL;
     return manifest->exists ? "another host has pushed since, or an old file was brought back" : "it is missing";
 }
 

@@ -238,10 +238,9 @@ static int begin(struct sender *sender) {
     const struct sender_setup *setup = &sender->setup;
     if (sender->journal != NULL)
         return 0;
-    int status = setup->begin(setup->context);
-    return status != 0 ? status
-                       : journal_create(setup->settle->journal, &setup->settle->fingerprint, setup->base,
-                                        setup->generation, &sender->journal);
+    int status = journal_create(setup->settle->journal, &setup->settle->fingerprint, setup->base, setup->generation,
+                                &sender->journal);
+    return status != 0 ? status : setup->begin(setup->context);
 }
 
 static int send_batch(struct sender *sender, struct batch *batch) {

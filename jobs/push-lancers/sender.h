@@ -38,7 +38,7 @@ struct sender_setup {
     int64_t generation;
     int64_t max_batch;
     int64_t interval; /* milliseconds from the beginning of one post to that of the next */
-    /* Called once, by the sending thread, before anything is sent; its failure ends the run. */
+    /* Called once, by the sending thread, when there is a journal and before anything is sent; its failure ends the run. */
     int (*begin)(void *context);
     void *context;
 };

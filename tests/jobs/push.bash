@@ -1,5 +1,5 @@
 # What the tests of push-lancers share: a small table whose rows are documents, a domain of its own for each test, and what both hold.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2119,SC2120,SC2154
 
 # Called from setup() after fresh_state: rows with everything that documents can have, settings for them, an empty domain.
 fresh_documents() {

@@ -34,6 +34,7 @@ static const struct setting keys[] = {
 };
 
 struct item {
+    struct setting_family fields;
     char *query;
     struct strings nodes;
 };
@@ -49,6 +50,7 @@ static const struct setting item_keys[] = {
      .offset = offsetof(struct item, nodes),
      .flags = SETTING_REQUIRED,
      .help = "Nodes."},
+    {.key = "field.NAME", .type = SETTING_FAMILY, .offset = offsetof(struct item, fields), .help = "A field."},
     {.key = NULL},
 };
 
@@ -379,6 +381,31 @@ static void printed_values_come_with_their_origin(void **state) {
     settings_free(settings);
 }
 
+static void a_family_takes_any_number_of_keys(void **state) {
+    struct settings *settings = load_good(
+        state,
+        "[item a]\nquery = q\nnodes = n\nfield.one = first\nfield.b.c = second\n[item b]\nquery = q\nnodes = n\n");
+    const char *name = NULL;
+    const struct item *first = settings_at(settings, &item, 0, &name);
+    const struct item *second = settings_at(settings, &item, 1, &name);
+    assert_int_equal(first->fields.names.count, 2);
+    assert_string_equal(first->fields.names.items[0], "one");
+    assert_string_equal(first->fields.values.items[0], "first");
+    assert_string_equal(first->fields.names.items[1], "b.c");
+    assert_string_equal(first->fields.values.items[1], "second");
+    assert_int_equal(second->fields.names.count, 0);
+    char *shown = printed(settings);
+    char *origin = scene_path(state, "x.ini:4\n");
+    assert_contains(shown, "\nfield.one = first ");
+    assert_contains(shown, origin);
+    assert_null(strstr(shown, "field.NAME"));
+    free(origin);
+    free(shown);
+    settings_free(settings);
+    assert_refused(state, "[item a]\nquery = q\nnodes = n\nfield. = x\n", "unknown key \"field.\"");
+    assert_refused(state, "[item a]\nquery = q\nnodes = n\nfield.a = x\nfield.a = y\n", "field.a");
+}
+
 static void printed_secrets_are_masked(void **state) {
     char *path = scene_put(state, "x.ini", "");
     assert_int_equal(chmod(path, 0600), 0);
@@ -488,6 +515,7 @@ int main(void) {
         scene_test(only_the_file_with_the_secret_must_be_private),
         scene_test(a_bad_secret_is_not_quoted),
         scene_test(printed_values_come_with_their_origin),
+        scene_test(a_family_takes_any_number_of_keys),
         scene_test(printed_secrets_are_masked),
         scene_test(the_sample_file_can_be_read_and_changes_nothing),
         scene_test(the_manual_escapes_what_roff_would_read),
