@@ -42,13 +42,22 @@ static bool has_zone_file(const char *zone) {
     return found;
 }
 
+/* tzset() reads the file for itself, and where that fails (too many open files) takes the name's first letters for that of a zone without an
+ * offset. */
+static bool is_loaded(const char *zone) {
+    size_t letters = strspn(zone, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz");
+    return timezone != 0 || daylight != 0 || strlen(tzname[0]) != letters || strncmp(tzname[0], zone, letters) != 0;
+}
+
 int clock_set_zone(const char *zone) {
     /* A machine without tzdata still knows this one. */
-    if (strcmp(zone, "UTC") != 0 && !has_zone_file(zone))
+    bool known = strcmp(zone, "UTC") == 0;
+    if (!known && !has_zone_file(zone))
         return -1;
     setenv("TZ", zone, 1);
     tzset();
-    return 0;
+    /* The zone of the name GMT is what it is taken for. */
+    return known || is_loaded(zone) || strncmp(zone, "GMT", 3) == 0 ? 0 : -1;
 }
 
 static void add_time(struct text *text, const struct tm *fields, int64_t now) {
