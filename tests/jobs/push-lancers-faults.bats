@@ -45,7 +45,7 @@ change_rows() {
 
 @test "an answer that is cut anywhere is no answer" {
     local at
-    for at in 0 1 5 10 20 30 40; do
+    for ((at = 0; at < 40; at += 3)); do
         change_rows
         faults "[{\"cut_at\": $at}]"
         run_job 0 push-lancers

@@ -109,7 +109,7 @@ teardown() {
     assert_in_step
 }
 
-@test "values: NULL, empty, control characters, emoji, arrays, zero dates, invalid bytes" {
+@test "values: NULL, empty, control characters, emoji, arrays, zero dates" {
     sql writer -e "SET sql_mode = '';
         UPDATE push_rows SET name = NULL, body = NULL, tags = NULL, wage = NULL, rating = NULL, seen = NULL, stamp = NULL WHERE id = 1;
         UPDATE push_rows SET body = CONCAT('a', CHAR(1), 'b', CHAR(9), '😀') WHERE id = 2;
@@ -129,6 +129,17 @@ teardown() {
     set_key push-lancers wide drop
     run_job 1 push-lancers
     assert_equal "$(domain_rows | grep -P '^row_2\t' | cut -f3)" $'ab\\t'
+}
+
+@test "bytes that are not UTF-8 are removed; 4,096 characters are a literal, 4,097 are none" {
+    drop_key push-lancers field.tags
+    set_key push-lancers field.body text
+    set_key push-lancers query "SELECT id, X'61FF62E38182F0' AS body, REPEAT('文', 4090 + id) AS name FROM push_rows\\n  WHERE id > {after} ORDER BY id LIMIT {limit}"
+    run_job 1 push-lancers
+    assert_equal "$(domain_rows | wc -l)" 6
+    assert_equal "$(domain_rows | cut -f3 | sort -u)" "abあ"
+    assert_equal "$(record push-lancers .outputs.bad_rows)" 34
+    assert_equal "$(record push-lancers '.bad_rows[0] | [.key, .field, .reason] | join(" ")')" "7 name is longer than 4096 characters"
 }
 
 @test "a query that is wrong: 78 with the reason, and nothing is deleted" {
