@@ -1,6 +1,7 @@
 /* What all hosts know of the manifest, which itself is only on the host that pushed last: the generation of the last run that sent anything. It
- * is written, and mirrored, between the creation of the run's journal and its first batch. So a manifest of an older generation, or none, does not
- * say what the domain holds; one of a newer generation is that of a run which died before it sent anything. */
+ * is written, and mirrored, between the creation of the run's journal and its first batch. A manifest of another generation, or none, does not
+ * say what the domain holds. Nor does a newer one: a host that stood still in between, or whose clock is fast, may have missed what another one
+ * pushed. A run that died between journal and this leaves a journal without an intent, which does not count (settle_drop_unsent()). */
 #ifndef PUSH_LANCERS_KNOWN_H
 #define PUSH_LANCERS_KNOWN_H
 

@@ -12,6 +12,7 @@
 #include "nightshift/job/ping.h"
 #include "nightshift/run/suite.h"
 #include "nightshift/stores/redis.h"
+#include "nightshift/web/cloudsearch_search.h"
 #include "preview.h"
 #include "push.h"
 #include "reconcile.h"
@@ -22,24 +23,66 @@
 
 /* Whether the manifest may be believed, and if not, why; NULL: it may. */
 static const char *distrust(const struct known *known, const struct manifest_info *manifest) {
-    if (known->generation == 0 && manifest->entries > 0)
-        return "the state of this job was lost, so another host may have pushed since";
-    if (known->generation <= manifest->generation)
+    if (known->generation == manifest->generation)
         return NULL;
+    if (known->generation < manifest->generation)
+        return "the state of this job was lost, so another host may have pushed since";
     return manifest->exists ? "another host has pushed since, or an old file was brought back" : "it is missing";
 }
 
 /* A dry run changes nothing: it looks at the manifest as it is. */
-static int look_at_manifest(const struct target *target, struct manifest_info *info) {
-    if (access(target->settle.journal, F_OK) == 0)
+static int look_at_manifest(const struct target *target, const struct known *known, struct manifest_info *info) {
+    bool cut_short = access(target->settle.journal, F_OK) == 0;
+    int status = manifest_verify(target->settle.manifest, &target->settle.fingerprint, info);
+    const char *problem = status == 0 && !cut_short ? distrust(known, info) : NULL;
+    if (cut_short)
         log_warning("the last run was cut short; what became of its last batch will be settled by the next run");
-    return manifest_verify(target->settle.manifest, &target->settle.fingerprint, info);
+    if (problem != NULL)
+        log_warning("the manifest of \"%s\" cannot be believed: %s; a run would first ask the domain what it holds",
+                    target->domain, problem);
+    return status;
+}
+
+/* Settles what the last run left, and reads all of the manifest: a block found damaged in the middle of a push would be found too late. */
+static int load_manifest(const struct settle *files, const struct known *known, struct manifest_info *info) {
+    int status = settle_drop_unsent(files, known->generation);
+    if (status == 0)
+        status = settle(files, info);
+    return status == 0 ? manifest_verify(files->manifest, &files->fingerprint, info) : status;
+}
+
+struct doubt {
+    const char *reason; /* not to believe the manifest; NULL: none */
+    bool damaged;       /* manifest or journal cannot even be read */
+};
+
+/* Where nothing at all is known, this is the first run; or everything was lost, and then the domain holds something. */
+static int doubt_first_run(const struct target *target, struct doubt *doubt) {
+    int64_t count = 0;
+    int status = cloudsearch_count(target->cloudsearch, &count);
+    if (status == 0 && count > 0)
+        doubt->reason = "there is none, and the domain is not empty";
+    return status;
+}
+
+static int judge_manifest(const struct target *target, const struct known *known, bool searchable,
+                          struct manifest_info *info, struct doubt *doubt) {
+    int status = load_manifest(&target->settle, known, info);
+    if (status == EXIT_GUARD) {
+        *info = (struct manifest_info){0};
+        *doubt = (struct doubt){"it is damaged", true};
+        return 0;
+    }
+    if (status != 0)
+        return status;
+    doubt->reason = distrust(known, info);
+    bool first = doubt->reason == NULL && !info->exists;
+    return first && searchable ? doubt_first_run(target, doubt) : 0;
 }
 
 /* Asks the domain what it holds. */
 static int rebuild(struct run *run, const struct target *target, bool trusted, int64_t generation,
                    struct manifest_info *info) {
-    const struct cloudsearch_settings *cloudsearch = settings_of(run->settings, &cloudsearch_section);
     const struct reconcile_setup setup = {
         .cloudsearch = target->cloudsearch,
         .plan = target->plan,
@@ -48,9 +91,6 @@ static int rebuild(struct run *run, const struct target *target, bool trusted, i
         .generation = generation,
     };
     struct reconcile_result result = {0};
-    if (cloudsearch->search_endpoint == NULL)
-        return fail(trusted ? EXIT_SETTINGS : EXIT_GUARD,
-                    "what the domain holds can only be found out with [cloudsearch] search_endpoint");
     record_phase(run->record, "reconcile");
     int status = reconcile(&setup, &result, info);
     if (status != 0)
@@ -71,28 +111,28 @@ static int rebuild(struct run *run, const struct target *target, bool trusted, i
 static int prepare_manifest(struct run *run, struct target *target, struct known *known, struct manifest_info *info,
                             bool *repaired) {
     const struct push_options *options = run->options;
+    const struct cloudsearch_settings *cloudsearch = settings_of(run->settings, &cloudsearch_section);
+    bool searchable = cloudsearch->search_endpoint != NULL;
+    struct doubt doubt = {0};
     if (run->dry_run)
-        return look_at_manifest(target, info);
-    int status = settle(&target->settle, info);
-    const char *problem = NULL;
-    if (status == EXIT_GUARD) {
-        settle_give_up(&target->settle);
-        *info = (struct manifest_info){0};
-        problem = "it is damaged";
-    } else if (status != 0) {
+        return look_at_manifest(target, known, info);
+    int status = judge_manifest(target, known, searchable, info, &doubt);
+    if (status != 0)
         return status;
-    } else {
-        problem = distrust(known, info);
-    }
-    if (problem != NULL)
+    if (doubt.reason != NULL)
         log_warning("the manifest of \"%s\" cannot be believed: %s; asking the domain what it holds", target->domain,
-                    problem);
-    if (problem == NULL && !options->reconcile)
+                    doubt.reason);
+    else if (!options->reconcile)
         return 0;
-    *repaired = problem != NULL;
+    if (!searchable)
+        return fail(doubt.reason == NULL ? EXIT_SETTINGS : EXIT_GUARD,
+                    "what the domain holds can only be found out with [cloudsearch] search_endpoint");
+    if (doubt.damaged)
+        settle_give_up(&target->settle);
+    *repaired = doubt.reason != NULL;
     int64_t last = info->generation > known->generation ? info->generation : known->generation;
     int64_t generation = journal_generation(last, clock_now());
-    status = rebuild(run, target, problem == NULL, generation, info);
+    status = rebuild(run, target, doubt.reason == NULL, generation, info);
     return status != 0 ? status : known_save(run, target->domain, known, generation);
 }
 

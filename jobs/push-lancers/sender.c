@@ -238,9 +238,18 @@ static int begin(struct sender *sender) {
     const struct sender_setup *setup = &sender->setup;
     if (sender->journal != NULL)
         return 0;
+    /* The journal first: one without an intent proves, should we be killed between the two, that nothing was sent (settle_drop_unsent()). */
     int status = journal_create(setup->settle->journal, &setup->settle->fingerprint, setup->base, setup->generation,
                                 &sender->journal);
-    return status != 0 ? status : setup->begin(setup->context);
+    if (status != 0)
+        return status;
+    status = setup->begin(setup->context);
+    if (status != 0) {
+        journal_close(sender->journal);
+        sender->journal = NULL;
+        settle_remove_journal(setup->settle);
+    }
+    return status;
 }
 
 static int send_batch(struct sender *sender, struct batch *batch) {

@@ -135,6 +135,20 @@ int settle(const struct settle *settle, struct manifest_info *info) {
     return status;
 }
 
+int settle_drop_unsent(const struct settle *settle, int64_t known) {
+    struct journal_reader *journal = NULL;
+    struct journal_header header;
+    const struct journal_item *item = NULL;
+    int status = journal_open(settle->journal, &journal, &header);
+    if (status != 0)
+        return status;
+    bool untold = header.exists && header.base_generation == known && header.generation != known;
+    if (untold)
+        status = journal_next(journal, &item);
+    journal_reader_free(journal);
+    return status == 0 && untold && item == NULL ? settle_remove_journal(settle) : status;
+}
+
 void settle_give_up(const struct settle *settle) {
     manifest_set_aside(settle->manifest);
     manifest_set_aside(settle->journal);

@@ -28,6 +28,11 @@ void settle_free(struct settle *settle);
  * journal. EXIT_GUARD: manifest or journal cannot be used, both are untouched. EXIT_CANNOT_WRITE. */
 int settle(const struct settle *settle, struct manifest_info *info);
 
+/* Before settle(): removes a journal whose run was killed before it could send anything, or tell others that it was about to (known.h). `known`:
+ * the generation of the last run that did tell them. Without this, such a run would look like a loss of that knowledge. EXIT_GUARD for a
+ * journal that cannot be used, EXIT_CANNOT_WRITE. */
+int settle_drop_unsent(const struct settle *settle, int64_t known);
+
 /* Puts both aside, so that the next run knows nothing, and deletes nothing: the domain has to be read (--reconcile). */
 void settle_give_up(const struct settle *settle);
 
