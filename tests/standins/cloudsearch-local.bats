@@ -151,6 +151,30 @@ found() {
     assert_equal "$status" 73
 }
 
+@test "all documents can be forgotten, visible or not, and put again" {
+    start --access open
+    upload "$x"
+    upload "$(add y profile '"プログラマー"')"
+    stop
+    start --access open --visible-after 1h
+    upload "$(add z grade '"gold"')"
+    assert_equal "$(dump | wc -l)" 3
+    ask "$url/_forget"
+    assert_equal "$code" 404
+    ask -X POST "$url/_forget"
+    assert_equal "$code" 200
+    assert_equal "$(dump)" ""
+    assert_equal "$(found)" 0
+    ask -X POST "$url/_visible"
+    assert_equal "$(found)" 0
+    upload "$(add y grade '"gold"')"
+    ask -X POST "$url/_visible"
+    find_hits q=プログ
+    assert_equal "$(ids)" ""
+    find_hits "q=grade:'gold'" q.parser=structured
+    assert_equal "$(ids)" "y"
+}
+
 @test "a batch is acknowledged before it is visible, and comes of age in order" {
     start --access open --visible-after 1h
     upload '[{"type":"add","id":"x","fields":{"grade":"silver"}}]'

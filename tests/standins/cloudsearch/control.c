@@ -36,17 +36,26 @@ static void serve_faults(struct domain *domain, const struct request *request, s
         reply_json(reply, 200, faults_pending(domain->faults));
 }
 
+static bool is_post(const struct request *request, const char *path) {
+    return strcmp(request->path, path) == 0 && strcmp(request->method, "POST") == 0;
+}
+
+static void serve_change(struct domain *domain, bool forget, struct reply *reply) {
+    pthread_mutex_lock(&domain->lock);
+    int status = forget ? store_forget(domain->store) : store_reveal(domain->store, INT64_MAX);
+    pthread_mutex_unlock(&domain->lock);
+    reply_json(reply, status == 0 ? 200 : 500, json_object());
+}
+
 void control_serve(struct domain *domain, const struct request *request, struct reply *reply) {
     if (strcmp(request->path, "/_health") == 0) {
         serve_health(domain, reply);
     } else if (strcmp(request->path, "/_faults") == 0) {
         serve_faults(domain, request, reply);
-    } else if (strcmp(request->path, "/_visible") == 0 && strcmp(request->method, "POST") == 0) {
-        pthread_mutex_lock(&domain->lock);
-        int status = store_reveal(domain->store, INT64_MAX);
-        pthread_mutex_unlock(&domain->lock);
-        reply_json(reply, status == 0 ? 200 : 500, json_object());
+    } else if (is_post(request, "/_visible") || is_post(request, "/_forget")) {
+        serve_change(domain, strcmp(request->path, "/_forget") == 0, reply);
     } else {
-        reply_json(reply, 404, json_pack("{s:s}", "message", "there are GET /_health, /_faults, and POST /_visible"));
+        reply_json(reply, 404,
+                   json_pack("{s:s}", "message", "there are GET /_health, /_faults, and POST /_visible, /_forget"));
     }
 }

@@ -49,7 +49,7 @@ void configuration_serve(struct domain *domain, const struct request *request, s
 /* What a front proxy checks before anybody looks at the signature: a batch has a Content-Length. False after answering 411. */
 bool documents_check_length(const struct request *request, struct reply *reply);
 
-/* For tests: /_health, /_faults, /_visible. */
+/* For tests: /_health, /_faults, /_visible, /_forget. */
 void control_serve(struct domain *domain, const struct request *request, struct reply *reply);
 
 #endif

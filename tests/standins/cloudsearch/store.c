@@ -184,6 +184,12 @@ int store_reveal(struct store *store, int64_t now) {
     return finish(store, good);
 }
 
+int store_forget(struct store *store) {
+    int status = run(store->database, "BEGIN IMMEDIATE; DELETE FROM document; DELETE FROM value; DELETE FROM pending; "
+                                      "INSERT INTO word(word) VALUES('delete-all')");
+    return finish(store, status == 0);
+}
+
 int64_t store_number(struct store *store, const char *name) {
     int64_t value = 0;
     sqlite3_stmt *statement = store_prepare(store->database, "SELECT value FROM number WHERE name = ?1");

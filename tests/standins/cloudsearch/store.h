@@ -32,6 +32,9 @@ int store_apply(struct store *store, const struct batch *batch, int64_t now, int
 /* Makes visible what has come of age. 0 or EXIT_CANNOT_WRITE. */
 int store_reveal(struct store *store, int64_t now);
 
+/* Removes all documents, visible or not. 0 or EXIT_CANNOT_WRITE. */
+int store_forget(struct store *store);
+
 /* Numbers that outlive the process: 0 when never set. */
 int64_t store_number(struct store *store, const char *name);
 void store_set_number(struct store *store, const char *name, int64_t value);
