@@ -44,6 +44,17 @@ fresh_state() {
     done
 }
 
+# The sandbox's CloudSearch domain without a document, and without faults that another test has ordered.
+fresh_domain() {
+    curl -sS --fail -o /dev/null -X DELETE "$CLOUDSEARCH_URL/_faults"
+    curl -sS --fail -o /dev/null -X POST "$CLOUDSEARCH_URL/_forget"
+}
+
+# All its documents, as JSON lines sorted by id.
+domain_documents() {
+    "$bin/cloudsearch-local" --state-dir "$SANDBOX/cloudsearch" --dump
+}
+
 # set_key SECTION KEY VALUE...: replaces a key of this test's settings, or adds it. Sections with a name: "count works_by_category".
 set_key() {
     local section=$1 key=$2 value=$3
