@@ -30,6 +30,8 @@ struct web_server {
     char url[64]; /* without a slash at the end */
     const struct web_reply *replies;
     size_t reply_count; /* the last one is repeated */
+    /* Answers in place of the script; set it before the first request. Body and headers have to last until the next one. */
+    void (*make)(const char *body, struct web_reply *reply);
     struct text requests[WEB_REQUESTS];
     size_t count; /* requests that came; read it after web_server_end() or an answer */
 };
@@ -71,7 +73,11 @@ static inline void web_serve_one(struct web_server *server, int peer) {
     }
     if (request.length > 0) {
         size_t at = server->count < server->reply_count ? server->count : server->reply_count - 1;
-        const struct web_reply *reply = &server->replies[at];
+        const char *head_end = strstr(text_string(&request), "\r\n\r\n");
+        struct web_reply made = {0};
+        const struct web_reply *reply = server->make != NULL ? &made : &server->replies[at];
+        if (server->make != NULL)
+            server->make(head_end != NULL ? head_end + 4 : "", &made);
         if (server->count < WEB_REQUESTS)
             server->requests[server->count] = request;
         else
