@@ -9,7 +9,7 @@
 
 #include <stddef.h>
 
-/* Ten million integers make six runs, ten million keys of 100 bytes seventy. */
+/* Ten million integers make six runs, ten million keys of 100 bytes about sixty. */
 enum { ID_SORT_MEMORY = 16 * 1024 * 1024 };
 
 struct id_sort;

@@ -71,7 +71,7 @@ start_stuck() {
 }
 
 is_put_off() {
-    jq -e 'select(.status == 503)' "$BATS_TEST_TMPDIR/requests.jsonl" >/dev/null
+    [[ $(jq -n '[inputs | select(.status == 503)] | length' "$BATS_TEST_TMPDIR/requests.jsonl") -gt 0 ]]
 }
 
 # The second page of the ids.
@@ -254,6 +254,9 @@ make_host_b() {
     has_document row_07 && has_document other_1 && has_document row_
     take_documents row_07 other_1 row_
     assert_in_step
+    # A second time there is nothing to mend, and the new manifest is believed.
+    run_job 0 push-lancers --reconcile
+    assert_equal "$(record push-lancers '.reconciled | "\(.ids) \(.foreign) \(.unknown) \(.absent)"')" "40 0 0 0"
     assert_idle
     run_job 64 push-lancers --reconcile --only-ids 1
 }
@@ -370,6 +373,24 @@ assert_idle_but_wrong() {
     kill_before_sending
     cp "$BATS_TEST_TMPDIR/known" "$state/push-lancers.local.state"
     run_job 0 push-lancers
+    assert_in_step
+    assert_idle
+}
+
+@test "killed after sending, and a state from before that brought back: what was sent is not forgotten" {
+    run_job 0 push-lancers
+    cp "$state/push-lancers.local.state" "$BATS_TEST_TMPDIR/known"
+    sql writer -e "INSERT INTO push_rows (id, name) VALUES (300, 'orphan to be')"
+    local job
+    start_stuck '{"status": 503, "apply": true, "times": 100000}'
+    kill -9 -- "-$job"
+    wait "$job" || true
+    faults '[]'
+    has_document row_300
+    cp "$BATS_TEST_TMPDIR/known" "$state/push-lancers.local.state"
+    redis-cli -p "$REDIS_PORT" flushall
+    sql writer -e "DELETE FROM push_rows WHERE id = 300"
+    run_job 1 push-lancers
     assert_in_step
     assert_idle
 }
