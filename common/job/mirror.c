@@ -41,7 +41,8 @@ static int load_mirrored(struct run *run, const char *name, struct state *state)
         status == 0 && bytes != NULL && !newer ? state_decode(run->job->name, name, bytes, length, &mirrored) : NULL;
     if (reason != NULL)
         log_warning("the state mirrored in Redis cannot be used: %s", reason);
-    if (mirrored.version > state->version) {
+    /* Of the same version: as a rule the same state. If not, another host wrote it while ours could not be mirrored, and it counts. */
+    if (mirrored.version > 0 && mirrored.version >= state->version) {
         log_debug("the mirrored state %s is newer (version %" PRId64 ", here %" PRId64 ")", name, mirrored.version,
                   state->version);
         state_free(state);

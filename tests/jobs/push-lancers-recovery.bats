@@ -412,3 +412,20 @@ assert_idle_but_wrong() {
     assert_contains "$stderr" "another host has pushed since"
     assert_in_step
 }
+
+@test "both hosts pushed, one of them unseen by Redis: it does not believe its manifest" {
+    run_job 0 push-lancers
+    make_host_b
+    cp "$manifest" "$state/push-lancers.local.state" "$BATS_TEST_TMPDIR/state-b"
+    sql writer -e "INSERT INTO push_rows (id, name) VALUES (202, 'by b')"
+    run_job 0 push-lancers --config "$b"
+    sql writer -e "DELETE FROM push_rows WHERE id = 202; UPDATE push_rows SET name = 'other' WHERE id = 1"
+    local server
+    server=$(awk '/^\[redis\]/ { inside = 1 } inside && $1 == "server" { print $3; exit }' "$ini")
+    drop_section redis
+    run_job 0 push-lancers
+    set_key redis server "$server"
+    run_job 1 push-lancers
+    assert_contains "$stderr" "another host may have pushed since"
+    assert_in_step
+}

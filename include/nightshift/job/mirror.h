@@ -6,7 +6,7 @@
 #include "nightshift/job/job.h"
 #include "nightshift/run/state.h"
 
-/* Reads the newer of the two. Version 0 when there is none. A mirror that cannot be reached is a warning, a local file that cannot be read an
+/* Reads the newer of the two; of the same version, the mirrored one. Version 0 when there is none. A mirror that cannot be reached is a warning, a local file that cannot be read an
  * error. EXIT_GUARD when either was written by a newer nightshift. */
 int mirror_load(struct run *run, const char *name, struct state *state);
 
