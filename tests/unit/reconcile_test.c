@@ -49,8 +49,9 @@ static char *unquote(const char **at) {
         text_append(&value, *at, 1);
     }
     (*at)++;
-    text_append(&value, "", 0);
-    return xstrdup(text_string(&value));
+    char *copy = xstrdup(text_string(&value));
+    text_free(&value);
+    return copy;
 }
 
 /* _id:['a','b'} */
