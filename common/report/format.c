@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "nightshift/base/clock.h"
+#include "nightshift/base/utf8.h"
 #include "nightshift/report/format.h"
 
 void format_number(struct text *out, int64_t number) {
@@ -53,4 +54,28 @@ void format_count(struct text *out, int64_t count, const char *one, const char *
     format_number(out, count);
     text_add(out, " ");
     text_add(out, count == 1 ? one : many);
+}
+
+void format_shortened(struct text *out, const char *string, size_t columns) {
+    struct text whole = {0};
+    text_append_printable(&whole, string, strlen(string));
+    size_t used = 0;
+    size_t fits = 0; /* bytes that leave room for the ellipsis */
+    for (size_t at = 0; at < whole.length;) {
+        unsigned code = 0;
+        size_t length = utf8_decode(whole.data + at, whole.length - at, &code);
+        char character[5] = "";
+        memcpy(character, whole.data + at, length < 4 ? length : 4);
+        used += utf8_columns(character);
+        at += length > 0 ? length : 1;
+        if (used < columns)
+            fits = at;
+    }
+    if (used <= columns) {
+        text_add(out, text_string(&whole));
+    } else {
+        text_append(out, whole.data, fits);
+        text_add(out, "…");
+    }
+    text_free(&whole);
 }

@@ -6,33 +6,15 @@
 #include <string.h>
 
 #include "nightshift/base/clock.h"
-#include "nightshift/base/utf8.h"
 #include "nightshift/report/format.h"
 #include "nightshift/report/table.h"
 #include "show_private.h"
 
 enum { TABLES_SHOWN = 30, QUERY_SHOWN = 60 }; /* terminal columns */
 
-/* At most so many terminal columns of a string, "…" included. */
 static char *shorten(const char *string, size_t columns) {
     struct text out = {0};
-    text_append_printable(&out, string, strlen(string));
-    size_t used = 0;
-    size_t fits = 0; /* bytes that leave room for the ellipsis */
-    for (size_t at = 0; at < out.length;) {
-        unsigned code = 0;
-        size_t length = utf8_decode(out.data + at, out.length - at, &code);
-        char character[5] = "";
-        memcpy(character, out.data + at, length < 4 ? length : 4);
-        used += utf8_columns(character);
-        at += length > 0 ? length : 1;
-        if (used < columns)
-            fits = at;
-    }
-    if (used <= columns)
-        return text_take(&out);
-    out.length = fits;
-    text_add(&out, "…");
+    format_shortened(&out, string, columns);
     return text_take(&out);
 }
 

@@ -14,4 +14,7 @@ void format_time(struct text *out, int64_t milliseconds); /* 2026-11-23 03:10, i
 /* "1 query", "12 queries": the number, and the word that goes with it. */
 void format_count(struct text *out, int64_t count, const char *one, const char *many);
 
+/* At most so many terminal columns of a string of unknown origin, made printable, "…" included. */
+void format_shortened(struct text *out, const char *string, size_t columns);
+
 #endif
