@@ -109,6 +109,10 @@ void cloudsearch_set_retry_time(struct cloudsearch *cloudsearch, int64_t retry_t
     cloudsearch->retry_time = retry_time;
 }
 
+void cloudsearch_expect_denial(struct cloudsearch *cloudsearch, bool expected) {
+    cloudsearch->denial_expected = expected;
+}
+
 /* --- Upload --- */
 
 struct uploading {
@@ -127,8 +131,8 @@ int cloudsearch_upload(struct cloudsearch *cloudsearch, const struct cloudsearch
     cloudsearch_upload_free(upload);
     if (cloudsearch->document_url == NULL)
         return fail(EXIT_SETTINGS, "[cloudsearch] document_endpoint is not set");
-    if (batch->length == 0 || batch->adds < 0 || batch->deletes < 0 || batch->adds + batch->deletes == 0)
-        return fail(EXIT_BUG, "an empty batch for CloudSearch");
+    if (batch->length == 0 || batch->adds < 0 || batch->deletes < 0)
+        return fail(EXIT_BUG, "no batch for CloudSearch");
     if (batch->length > CLOUDSEARCH_BATCH_MOST) {
         upload->outcome = CLOUDSEARCH_TOO_LARGE;
         return 0;

@@ -84,9 +84,13 @@ static int give_up(const struct cloudsearch *cloudsearch, const struct cloudsear
         text_printf(&tries, "; tried %d times in ", attempts->count);
         clock_add_span(&tries, cloudsearch->clock.now(cloudsearch->clock.context) - attempts->began);
     }
-    log_error("cannot %s \"%s\": %s%s", exchange->what, host, text_string(&judgement->reason), text_string(&tries));
-    if (judgement->hint != NULL)
-        log_hint("%s", judgement->hint);
+    if (cloudsearch->denial_expected && judgement->status == EXIT_DENIED) {
+        log_info("cannot %s \"%s\": %s", exchange->what, host, text_string(&judgement->reason));
+    } else {
+        log_error("cannot %s \"%s\": %s%s", exchange->what, host, text_string(&judgement->reason), text_string(&tries));
+        if (judgement->hint != NULL)
+            log_hint("%s", judgement->hint);
+    }
     free(host);
     text_free(&tries);
     return judgement->status;

@@ -24,6 +24,7 @@ struct cloudsearch {
     char *config_url;
     int64_t retry_time;
     bool warned_of_deletes;
+    bool denial_expected;
 };
 
 /* --- cloudsearch_settings.c: pure --- */

@@ -77,6 +77,9 @@ const char *cloudsearch_domain(const struct cloudsearch *cloudsearch); /* NULL w
 /* Another retry budget, in milliseconds: --check does not wait for ten minutes. */
 void cloudsearch_set_retry_time(struct cloudsearch *cloudsearch, int64_t retry_time);
 
+/* While `expected`, EXIT_DENIED is returned with its reason logged at level info only: for questions that may be refused. */
+void cloudsearch_expect_denial(struct cloudsearch *cloudsearch, bool expected);
+
 /* --- Documents --- */
 
 enum {
@@ -86,7 +89,8 @@ enum {
     CLOUDSEARCH_MESSAGES = 100, /* messages of one answer that are kept */
 };
 
-/* A JSON array of operations, and how many of each kind are in it. No id twice. */
+/* A JSON array of operations, and how many of each kind are in it. No id twice. One without operations, "[]", is REFUSED where
+ * we may upload. */
 struct cloudsearch_batch {
     const char *json;
     size_t length;
