@@ -79,6 +79,11 @@ void document_plan_free(struct document_plan *plan); /* NULL is allowed */
 size_t document_key_column(const struct document_plan *plan);
 enum rowkey_kind document_key_kind(const struct document_plan *plan);
 
+/* The fields of the plan's documents, sorted by name. The type is written as in a rule: "date", "literal-array". */
+size_t document_field_count(const struct document_plan *plan);
+const char *document_field_name(const struct document_plan *plan, size_t field);
+const char *document_field_type(const struct document_plan *plan, size_t field);
+
 /* Whose manifest it is: domain, form of the ids, form of the operations. Not the mapping of fields: when that changes, so do the hashes of
  * the documents that it concerns, and only they are sent again. */
 struct hash document_fingerprint(const struct document_plan *plan, const char *endpoint);

@@ -10,23 +10,21 @@
 
 static const struct {
     const char *name;
+    const char *array; /* NULL: has no array form */
     enum document_type type;
-} types[] = {{"int", TYPE_INT},       {"double", TYPE_DOUBLE},   {"date", TYPE_DATE},
-             {"latlon", TYPE_LATLON}, {"literal", TYPE_LITERAL}, {"text", TYPE_TEXT}};
+} types[] = {
+    {"int", "int-array", TYPE_INT}, {"double", "double-array", TYPE_DOUBLE},    {"date", "date-array", TYPE_DATE},
+    {"latlon", NULL, TYPE_LATLON},  {"literal", "literal-array", TYPE_LITERAL}, {"text", "text-array", TYPE_TEXT}};
 
 /* --- rules: "literal-array split ," --- */
 
 static bool read_type(struct document_field *field, const char *word) {
-    static const char ending[] = "-array";
-    size_t length = strlen(word);
-    size_t tail = strlen(ending);
-    field->array = length > tail && strcmp(word + length - tail, ending) == 0;
-    for (size_t i = 0; i < LENGTH_OF(types); i++)
-        if (strlen(types[i].name) == length - (field->array ? tail : 0) &&
-            strncmp(word, types[i].name, strlen(types[i].name)) == 0) {
-            field->type = types[i].type;
-            return !(field->array && field->type == TYPE_LATLON);
-        }
+    for (size_t i = 0; i < LENGTH_OF(types); i++) {
+        field->type = types[i].type;
+        field->array = types[i].array != NULL && strcmp(word, types[i].array) == 0;
+        if (field->array || strcmp(word, types[i].name) == 0)
+            return true;
+    }
     return false;
 }
 
@@ -279,4 +277,19 @@ size_t document_key_column(const struct document_plan *plan) {
 
 enum rowkey_kind document_key_kind(const struct document_plan *plan) {
     return plan->key_kind;
+}
+
+size_t document_field_count(const struct document_plan *plan) {
+    return plan->count;
+}
+
+const char *document_field_name(const struct document_plan *plan, size_t field) {
+    return plan->fields[field].name;
+}
+
+const char *document_field_type(const struct document_plan *plan, size_t field) {
+    size_t i = 0;
+    while (types[i].type != plan->fields[field].type)
+        i++;
+    return plan->fields[field].array ? types[i].array : types[i].name;
 }

@@ -150,13 +150,13 @@ static int push_and_report(struct push *push, const struct target *target, struc
     record_phase(push->run->record, "settle");
     int settled = settle_run(target, push);
     push_summarise(push);
-    if (preview != NULL) {
+    if (preview != NULL && (status == 0 || status == EXIT_GUARD)) {
         int shown = preview_print(preview, target->cloudsearch, cloudsearch->search_endpoint != NULL, push);
         return status != 0 ? status : shown;
     }
     if (status == 0 && settled == 0 && verify != NULL) {
         record_phase(push->run->record, "verify");
-        status = verify_finish(verify, push->run, target->cloudsearch, target->settings->verify_time);
+        status = verify_finish(verify, push->run, target->cloudsearch, &target->settle, target->settings->verify_time);
     }
     status = exit_combine(status, settled);
     return exit_combine(status, push_attention(push));
@@ -201,8 +201,11 @@ static int push_once(struct run *run, struct target *target, struct known *known
 }
 
 static int run_job(struct run *run) {
+    const struct push_options *options = run->options;
     struct target target = {0};
     struct known known = {0};
+    if (run->dry_run && options->verify != NULL)
+        return fail(EXIT_USAGE, "--verify looks up what was sent, and --dry-run sends nothing");
     record_phase(run->record, "connect");
     int status = target_open(run, &target);
     if (status == 0)

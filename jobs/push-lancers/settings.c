@@ -6,6 +6,7 @@
 #include "nightshift/base/log.h"
 #include "nightshift/base/parse.h"
 #include "nightshift/stores/mysql_reader.h"
+#include "nightshift/web/cloudsearch.h"
 #include "query.h"
 #include "settings.h"
 
@@ -160,8 +161,18 @@ static int check_options(const struct push_options *options) {
     return 0;
 }
 
+/* Before anything is sent. */
+static int check_search(const struct settings *all, const struct push_options *options) {
+    const struct cloudsearch_settings *cloudsearch = settings_of(all, &cloudsearch_section);
+    return options->verify == NULL || cloudsearch->search_endpoint != NULL
+               ? 0
+               : fail(EXIT_SETTINGS, "--verify searches in the domain and needs [cloudsearch] search_endpoint");
+}
+
 int push_prepare(const struct settings *all, const void *options) {
     int status = check_options(options);
+    if (status == 0)
+        status = check_search(all, options);
     return status != 0 ? status : database_reader_prepare(all);
 }
 
