@@ -170,7 +170,7 @@ static int start_run(struct run *run, int argc, char **argv) {
     };
     random_uuid7(run->id, context.started_at);
     log_set_run(run->id);
-    if (run->shared->read_only)
+    if (run->shared->read_only || run->job->reads_only)
         return run_read_only(run);
     int status = make_directories(suite);
     if (status != 0)

@@ -54,6 +54,8 @@ struct table {
 static void add_table(struct table *table, const struct option_spec *specs, void *values) {
     for (; specs != NULL && specs->name != NULL && table->count < MAX_OPTIONS; specs++) {
         bool optional = (specs->flags & OPTION_ARGUMENT_OPTIONAL) != 0;
+        if ((specs->flags & OPTION_OPERAND) != 0)
+            continue;
         table->known[table->count] = (struct known){.spec = specs, .values = values};
         table->longs[table->count] = (struct option){
             .name = specs->name,
@@ -131,19 +133,48 @@ static int usage_error(const struct options_context *context) {
     return EXIT_USAGE;
 }
 
+/* The operand of a table; NULL: the job takes none. */
+static const struct option_spec *find_operand(const struct option_spec *spec) {
+    for (; spec != NULL && spec->name != NULL; spec++)
+        if ((spec->flags & OPTION_OPERAND) != 0)
+            return spec;
+    return NULL;
+}
+
+/* Takes the word at which getopt_long() has stopped, if the job has an operand that is not taken yet; else returns EXIT_USAGE. */
+static int take_operand(struct known *operand, const char *word) {
+    if (operand->spec == NULL || operand->given)
+        return fail(EXIT_USAGE, "unexpected argument \"%s\"", word);
+    if (*word == '\0')
+        return fail(EXIT_USAGE, "%s must not be empty", operand->spec->argument);
+    return take(operand, word);
+}
+
 int options_parse(const struct options_context *context, int argc, char **argv, struct shared_options *shared) {
     /* The plus sign: stop at the first word that is no option, instead of moving it behind the options. */
     struct table table = {.letters = "+"};
     *shared = (struct shared_options){0};
     add_table(&table, context->options, context->values);
     add_table(&table, shared_table, shared);
+    struct known operand = {.spec = find_operand(context->options), .values = context->values};
     opterr = 0;
     optind = 0; /* begin anew, even inside a word (getopt(3), "Notes") */
     for (;;) {
         int at = optind > 0 ? optind : 1;
         int value = getopt_long(argc, argv, table.letters, table.longs, NULL);
-        if (value == -1)
+        if (value == -1 && optind >= argc)
             break;
+        if (value == -1) {
+            /* Options may follow an operand, unless a "--" comes before it. */
+            bool end = strcmp(argv[optind - 1], "--") == 0;
+            do {
+                if (take_operand(&operand, argv[optind++]) != 0)
+                    return usage_error(context);
+            } while (end && optind < argc);
+            if (end)
+                break;
+            continue;
+        }
         struct known *known = value == '?' ? NULL : find(&table, value);
         if (known == NULL) {
             log_error("unknown or incomplete option \"%s\"", argv[at < argc ? at : argc - 1]);
@@ -157,10 +188,6 @@ int options_parse(const struct options_context *context, int argc, char **argv, 
             shared->verbosity = -1;
         if ((known->spec->flags & OPTION_READ_ONLY) != 0)
             shared->read_only = true;
-    }
-    if (optind < argc) {
-        log_error("unexpected argument \"%s\"", argv[optind]);
-        return usage_error(context);
     }
     if (shared->config == NULL) {
         const char *config = getenv("NIGHTSHIFT_CONFIG");
@@ -178,6 +205,10 @@ void options_free(const struct options_context *context) {
 
 static void print_options(const struct option_spec *specs, FILE *out) {
     for (; specs != NULL && specs->name != NULL; specs++) {
+        if ((specs->flags & OPTION_OPERAND) != 0) {
+            fprintf(out, "  %-26s %s\n", specs->argument, specs->help);
+            continue;
+        }
         const char *equals = specs->argument == NULL ? "" : "=";
         const char *argument = specs->argument == NULL ? "" : specs->argument;
         bool optional = (specs->flags & OPTION_ARGUMENT_OPTIONAL) != 0;
@@ -191,7 +222,11 @@ static void print_options(const struct option_spec *specs, FILE *out) {
 }
 
 void options_print_help(const struct options_context *context, FILE *out) {
-    fprintf(out, "Usage: %s [OPTION]...\n%s\n\n", context->job, context->purpose);
+    const struct option_spec *operand = find_operand(context->options);
+    fprintf(out, "Usage: %s [OPTION]...", context->job);
+    if (operand != NULL)
+        fprintf(out, " [%s]", operand->argument);
+    fprintf(out, "\n%s\n\n", context->purpose);
     if (context->options != NULL && context->options->name != NULL) {
         fputs("Options of this job:\n", out);
         print_options(context->options, out);

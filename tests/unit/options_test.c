@@ -19,7 +19,8 @@ static const struct option_spec table[] = {
 };
 
 /* Splits `line` at spaces ("''" stands for an empty argument) and parses it. The strings live until the next call. */
-static int parse(const char *line, struct shared_options *shared, struct values *values, char **said) {
+static int parse_line(const struct options_context *context, const char *line, struct shared_options *shared,
+                      char **said) {
     static struct strings words;
     char *argv[32] = {NULL};
     strings_free(&words);
@@ -27,12 +28,16 @@ static int parse(const char *line, struct shared_options *shared, struct values 
     strings_split(&words, line, " ");
     for (size_t i = 0; i < words.count; i++)
         argv[i] = strcmp(words.items[i], "''") == 0 ? strcpy(words.items[i], "") : words.items[i];
-    *values = (struct values){0};
-    const struct options_context context = {"job", "Does a job.", table, values};
     struct capture capture = capture_start();
-    int status = options_parse(&context, (int)words.count, argv, shared);
+    int status = options_parse(context, (int)words.count, argv, shared);
     *said = capture_end(&capture);
     return status;
+}
+
+static int parse(const char *line, struct shared_options *shared, struct values *values, char **said) {
+    *values = (struct values){0};
+    const struct options_context context = {"job", "Does a job.", table, values};
+    return parse_line(&context, line, shared, said);
 }
 
 static struct shared_options parse_good(const char *line, struct values *values) {
@@ -209,6 +214,71 @@ static void a_job_without_options_has_help_too(void **state) {
     free(shown);
 }
 
+/* --- The word that is no option --- */
+
+struct named {
+    const char *name;
+    bool json;
+};
+
+static const struct option_spec named_table[] = {
+    {"name", 0, OPTION_TEXT, offsetof(struct named, name), "NAME", NULL, OPTION_OPERAND, "show this one"},
+    {"json", 0, OPTION_FLAG, offsetof(struct named, json), NULL, NULL, 0, "as JSON"},
+    {NULL, 0, OPTION_FLAG, 0, NULL, NULL, 0, NULL},
+};
+
+static int parse_named(const char *line, struct named *named, struct shared_options *shared, char **said) {
+    *named = (struct named){0};
+    const struct options_context context = {"job", "Does a job.", named_table, named};
+    return parse_line(&context, line, shared, said);
+}
+
+static void an_operand_may_stand_anywhere(void **state) {
+    (void)state;
+    static const char *const lines[] = {"works --json -v", "--json works -v", "-v --json works", "-v --json -- works"};
+    for (size_t i = 0; i < LENGTH_OF(lines); i++) {
+        struct named named;
+        struct shared_options shared;
+        char *said = NULL;
+        assert_int_equal(parse_named(lines[i], &named, &shared, &said), 0);
+        assert_string_equal(said, "");
+        assert_string_equal(named.name, "works");
+        assert_true(named.json);
+        assert_int_equal(shared.verbosity, 1);
+        free(said);
+    }
+}
+
+static void one_operand_and_not_as_an_option(void **state) {
+    (void)state;
+    static const char *const cases[][2] = {{"works --json more", "unexpected argument \"more\""},
+                                           {"--name works", "unknown or incomplete option \"--name\""},
+                                           {"-- works more", "unexpected argument \"more\""},
+                                           {"''", "NAME must not be empty"}};
+    for (size_t i = 0; i < LENGTH_OF(cases); i++) {
+        struct named named;
+        struct shared_options shared;
+        char *said = NULL;
+        assert_int_equal(parse_named(cases[i][0], &named, &shared, &said), EXIT_USAGE);
+        assert_contains(said, cases[i][1]);
+        free(said);
+    }
+}
+
+static void help_shows_the_operand(void **state) {
+    (void)state;
+    const struct options_context context = {"job", "Does a job.", named_table, NULL};
+    char *shown = NULL;
+    size_t length = 0;
+    FILE *out = open_memstream(&shown, &length);
+    options_print_help(&context, out);
+    fclose(out);
+    assert_contains(shown, "Usage: job [OPTION]... [NAME]\n");
+    assert_contains(shown, "\n  NAME                       show this one\n");
+    assert_lacks(shown, "--name");
+    free(shown);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(without_options_all_is_off),
@@ -221,6 +291,9 @@ int main(void) {
         cmocka_unit_test(wrong_usage_is_refused_with_a_reason),
         cmocka_unit_test(help_names_every_option_and_exit_code),
         cmocka_unit_test(a_job_without_options_has_help_too),
+        cmocka_unit_test(an_operand_may_stand_anywhere),
+        cmocka_unit_test(one_operand_and_not_as_an_option),
+        cmocka_unit_test(help_shows_the_operand),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -29,6 +29,8 @@ struct job {
     const char *purpose; /* one line, for --help */
     const struct option_spec *options;
     size_t options_size;
+    bool
+        reads_only; /* every run only looks: it takes no lease and leaves no record, as with an option of OPTION_READ_ONLY */
     const struct section *const *sections; /* all that the job reads, shared ones first; ends with NULL */
     /* Checks what the tables cannot: across sections, and options against settings. Logs; returns 0, EXIT_SETTINGS or EXIT_USAGE. */
     int (*prepare)(const struct settings *settings, const void *options);

@@ -18,6 +18,7 @@ enum option_type {
 enum {
     OPTION_READ_ONLY = 1, /* with this option the run changes nothing and so needs no lease and leaves no record */
     OPTION_ARGUMENT_OPTIONAL = 2, /* OPTION_CHOICE only: without an argument it is the first word but one */
+    OPTION_OPERAND = 4, /* OPTION_TEXT only, one in a table: the word that is no option; `argument` is its name */
 };
 
 struct option_spec {
