@@ -31,10 +31,27 @@ static void the_first_failure_counts_and_attention_gives_way(void **state) {
         assert_int_equal(exit_combine(cases[i][0], cases[i][1]), cases[i][2]);
 }
 
+/* nightshift(7) says of every code what the table says: "TEXT. Next : NEXT." */
+static void the_manual_page_has_the_same_words(void **state) {
+    (void)state;
+    char *page = scene_read("cron/nightshift.7");
+    assert_non_null(page);
+    for (const struct exit_text *e = exit_table; e->text != NULL; e++) {
+        const char *text = e->code == EXIT_SIGNAL ? e->text + strlen("128+n: ") : e->text;
+        char *item = e->code == EXIT_SIGNAL ? xstrdup("128+n") : xasprintf("%d", e->code);
+        char *entry = xasprintf("\n.It %s\n%c%s.\n.Em Next :\n%s.\n", item, text[0] - 'a' + 'A', text + 1, e->next);
+        assert_contains(page, entry);
+        free(entry);
+        free(item);
+    }
+    free(page);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_table_is_in_order_and_has_a_text_for_each),
         cmocka_unit_test(the_first_failure_counts_and_attention_gives_way),
+        cmocka_unit_test(the_manual_page_has_the_same_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

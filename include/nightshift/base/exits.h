@@ -23,6 +23,7 @@ struct exit_text {
     int code;
     const char *word; /* the result word of the run record: "done", "guard", ... */
     const char *text; /* one line for people */
+    const char *next; /* what they do about it: a clause, in nightshift(7) too; run/advice.h makes it specific */
 };
 
 /* All codes in ascending order; the last entry has text == NULL. */
