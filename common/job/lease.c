@@ -18,6 +18,7 @@
 #include "nightshift/base/parse.h"
 #include "nightshift/base/random.h"
 #include "nightshift/job/lease.h"
+#include "lease_private.h"
 #include "process.h"
 
 enum { SLOT_LIFE = 2 * 86400 * 1000, STANDBY_POLL = 500 };
@@ -159,9 +160,7 @@ static int ask_with_standby(struct lease *lease, int64_t standby, char **word, c
     }
 }
 
-/* Names the lock file for all hosts: this boot of this kernel, and the file's device and inode. Whoever has the same place shares the file lock
- * with us. */
-static char *place_of(int descriptor) {
+char *lease_place_of(int descriptor) {
     struct text boot = {.limit = 64};
     struct stat info;
     bool found = false;
@@ -189,7 +188,7 @@ static int lock_in_redis(const struct lease_request *request, struct lease *leas
     lease->mutex = redis_key(lease->redis, "{%s}:lease", request->job);
     lease->fence_key = redis_key(lease->redis, "{%s}:fence", request->job);
     lease->slot = request->slot != NULL ? redis_key(lease->redis, "{%s}:slot:%s", request->job, request->slot) : NULL;
-    lease->place = place_of(lease->descriptor);
+    lease->place = lease_place_of(lease->descriptor);
     lease->holder = xasprintf("%s %s %s run %s", token, lease->place, process_host(), request->run_id);
     *ours = true;
     int status = ask_with_standby(lease, request->suite->standby, &word, &detail);

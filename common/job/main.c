@@ -12,6 +12,7 @@
 #include "nightshift/job/job.h"
 #include "nightshift/job/lease.h"
 #include "nightshift/job/ping.h"
+#include "nightshift/job/records.h"
 #include "nightshift/job/supervise.h"
 #include "nightshift/run/suite.h"
 #include "outcome.h"
@@ -125,16 +126,29 @@ static int work_leased(struct run *run, struct lease *lease, struct record_build
     return status;
 }
 
+/* A Redis that could not be reached for the lease is not waited for again. */
+static void mirror_record(const struct redis_settings *redis, const struct run *run, int work_status, int status,
+                          json_t *record) {
+    bool reached = redis != NULL && redis->server != NULL &&
+                   (run->fence > 0 || work_status == EXIT_LATER || work_status == EXIT_DENIED);
+    if (!reached)
+        return;
+    /* It may have turned out only now that the record cannot be written here. */
+    if (status != work_status) {
+        json_object_set_new(record, "exit_code", json_integer(status));
+        json_object_set_new(record, "result", json_string(exit_word(status)));
+    }
+    records_mirror(redis, record);
+}
+
 static int run_leased(struct run *run, struct outcome_context *context) {
     struct record_builder builder;
     struct lease *lease = NULL;
     const struct ping_settings *ping = settings_of(run->settings, &ping_section);
+    const struct redis_settings *redis = settings_of(run->settings, &redis_section);
     const struct ping_event event = {.job = run->job->name, .run_id = run->id, .host = process_host()};
-    const struct lease_request request = {.suite = context->suite,
-                                          .redis = settings_of(run->settings, &redis_section),
-                                          .job = run->job->name,
-                                          .run_id = run->id,
-                                          .slot = context->slot};
+    const struct lease_request request = {
+        .suite = context->suite, .redis = redis, .job = run->job->name, .run_id = run->id, .slot = context->slot};
     record_builder_start(&builder);
     outcome_begin(context, &builder);
     log_listen(outcome_listen, &builder);
@@ -150,8 +164,10 @@ static int run_leased(struct run *run, struct outcome_context *context) {
     /* The slot is done when the work is: a record that cannot be written is no reason for the other host to do it again. */
     int work_status = status;
     status = outcome_write(context, &builder, status, skipped ? "skipped" : NULL);
-    if (!skipped)
+    if (!skipped) {
+        mirror_record(redis, run, work_status, status, builder.root);
         ping_end(ping, &event, status, json_string_value(json_object_get(builder.root, "reason")));
+    }
     log_listen(NULL, NULL);
     lease_release(lease, work_status);
     record_builder_free(&builder);

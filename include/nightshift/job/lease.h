@@ -39,4 +39,22 @@ int64_t lease_fence(const struct lease *lease); /* 0 without Redis */
 /* Marks the slot done or failed by the exit code, and lets go. NULL is fine. A failure here is logged as a warning: the run has ended. */
 void lease_release(struct lease *lease, int exit_code);
 
+/* --- Looking at leases without touching them --- */
+
+struct lease_view {
+    bool held;    /* a run holds it now */
+    char *run_id; /* of that run, or of the last one that held it; NULL: not known */
+    char *host;   /* of that run; NULL: this one */
+};
+
+/* The lease of this host. Nobody has to wait because of the look: it asks the kernel's list of locks and takes none. A
+ * job that never ran has an empty view. EXIT_DENIED or EXIT_SYSTEM for a lock file that cannot be read. */
+int lease_look(const char *state_dir, const char *job, struct lease_view *view);
+
+/* The mutex in Redis, unless it belongs to a run on this host, of which lease_look() knows better. Quiet; returns what
+ * redis_command() does. */
+int lease_look_elsewhere(struct redis *redis, const char *state_dir, const char *job, struct lease_view *view);
+
+void lease_view_free(struct lease_view *view);
+
 #endif
