@@ -79,3 +79,14 @@ void format_shortened(struct text *out, const char *string, size_t columns) {
     }
     text_free(&whole);
 }
+
+void format_bar(struct text *out, double share, int columns) {
+    static const char *const parts[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
+    if (!(share > 0))
+        return;
+    int eighths = (int)((share < 1 ? share : 1) * 8 * columns + 0.5);
+    eighths = eighths > 0 ? eighths : 1;
+    for (int i = 0; i < eighths / 8; i++)
+        text_add(out, "█");
+    text_add(out, parts[eighths % 8]);
+}

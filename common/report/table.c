@@ -13,6 +13,8 @@ struct table {
     size_t *widths;
     char **cells; /* row by row; the first row is the heads */
     size_t rows;
+    struct text *pending; /* cells of the row that table_cell() is making */
+    size_t begun;         /* of them */
 };
 
 static void add_row(struct table *table, const char *const *cells) {
@@ -49,11 +51,33 @@ void table_add(struct table *table, const char *const *cells) {
     add_row(table, cells);
 }
 
-size_t table_rows(const struct table *table) {
-    return table->rows - 1;
+static void add_pending(struct table *table) {
+    if (table->begun == 0)
+        return;
+    const char **cells = xcalloc(table->columns, sizeof *cells);
+    for (size_t i = 0; i < table->begun; i++)
+        cells[i] = text_string(&table->pending[i]);
+    add_row(table, cells);
+    for (size_t i = 0; i < table->begun; i++)
+        text_clear(&table->pending[i]);
+    free(cells);
+    table->begun = 0;
 }
 
-void table_print(const struct table *table, FILE *out) {
+struct text *table_cell(struct table *table) {
+    if (table->pending == NULL)
+        table->pending = xcalloc(table->columns, sizeof *table->pending);
+    if (table->begun == table->columns)
+        add_pending(table);
+    return &table->pending[table->begun++];
+}
+
+size_t table_rows(const struct table *table) {
+    return table->rows - 1 + (table->begun > 0 ? 1 : 0);
+}
+
+void table_print(struct table *table, FILE *out) {
+    add_pending(table);
     for (size_t row = 0; row < table->rows; row++) {
         for (size_t i = 0; i < table->columns; i++) {
             const char *cell = table->cells[row * table->columns + i];
@@ -73,6 +97,9 @@ void table_free(struct table *table) {
         return;
     for (size_t i = 0; i < table->rows * table->columns; i++)
         free(table->cells[i]);
+    for (size_t i = 0; table->pending != NULL && i < table->columns; i++)
+        text_free(&table->pending[i]);
+    free(table->pending);
     free(table->cells);
     free(table->widths);
     free(table->right);

@@ -2,7 +2,6 @@
  * two leaves sealed groups; the next run posts them again under the same key, which the outbox knows. */
 #include "tell.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -12,7 +11,6 @@
 #include "message.h"
 #include "nightshift/base/clock.h"
 #include "nightshift/base/exits.h"
-#include "nightshift/base/file.h"
 #include "nightshift/base/log.h"
 #include "nightshift/run/suite.h"
 #include "page.h"
@@ -114,17 +112,15 @@ static void recent_gaps(const struct watch *watch, struct strings *out) {
     text_free(&oldest);
 }
 
-static int write_page(struct watch *watch, const char *directory, const char *path) {
+static int write_page(struct watch *watch, const char *directory) {
     struct text page = {0};
     struct strings gaps = {0};
-    if (mkdir(directory, 0755) != 0 && errno != EEXIST)
-        return fail(EXIT_CANNOT_WRITE, "cannot make the report directory \"%s\": %s", directory, strerror(errno));
     watch_describe(watch);
     recent_gaps(watch, &gaps);
     const struct page_input input = {
         .ledger = &watch->ledger, .site = &watch->site, .rules = &watch->rules, .gaps = &gaps, .now = watch->now};
     page_make(&input, &page);
-    int status = file_replace(path, text_string(&page), page.length, 0644);
+    int status = html_page_write(&page, directory, page_name);
     strings_free(&gaps);
     text_free(&page);
     return status;
@@ -141,7 +137,7 @@ static bool is_fresh(const char *path, int64_t now) {
 int tell_page(struct watch *watch, bool changed) {
     const struct suite_settings *suite = settings_of(watch->run->settings, &suite_section);
     char *path = xasprintf("%s/%s", suite->report_dir, page_name);
-    int status = changed || !is_fresh(path, watch->now) ? write_page(watch, suite->report_dir, path) : 0;
+    int status = changed || !is_fresh(path, watch->now) ? write_page(watch, suite->report_dir) : 0;
     free(path);
     return status;
 }

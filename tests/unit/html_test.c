@@ -1,4 +1,5 @@
 /* Self-contained pages: nothing that is put in becomes markup, and the policy allows what is there and no more. */
+#include <math.h>
 #include <openssl/evp.h>
 
 #include "markup.h"
@@ -342,6 +343,21 @@ static void words_agree_with_their_number(void **state) {
     text_free(&out);
 }
 
+static void bars_are_drawn_in_eighths(void **state) {
+    (void)state;
+    static const struct {
+        double share;
+        const char *bar;
+    } cases[] = {{0, ""},        {-1, ""},       {NAN, ""},   {0.001, "▏"}, {0.5, "██"},
+                 {0.625, "██▌"}, {0.96, "███▉"}, {1, "████"}, {7, "████"}};
+    for (size_t i = 0; i < LENGTH_OF(cases); i++) {
+        struct text out = {0};
+        format_bar(&out, cases[i].share, 4);
+        assert_string_equal(text_string(&out), cases[i].bar);
+        text_free(&out);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_of_any_origin_is_no_markup),
@@ -357,6 +373,7 @@ int main(void) {
         cmocka_unit_test(rows_are_completed_and_carry_a_second_line),
         cmocka_unit_test(values_are_written_for_people),
         cmocka_unit_test(words_agree_with_their_number),
+        cmocka_unit_test(bars_are_drawn_in_eighths),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

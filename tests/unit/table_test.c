@@ -3,7 +3,7 @@
 
 #include "nightshift/report/table.h"
 
-static char *printed(const struct table *table) {
+static char *printed(struct table *table) {
     char *shown = NULL;
     size_t length = 0;
     FILE *out = open_memstream(&shown, &length);
@@ -100,6 +100,25 @@ static void many_rows(void **state) {
     table_free(table);
 }
 
+static void rows_are_made_cell_by_cell(void **state) {
+    (void)state;
+    static const char *const heads[] = {"name", ">count"};
+    char *shown = NULL;
+    size_t length = 0;
+    FILE *out = open_memstream(&shown, &length);
+    struct table *table = table_open(heads, 2);
+    text_add(table_cell(table), "works");
+    text_printf(table_cell(table), "%d", 1234);
+    assert_int_equal(table_rows(table), 1);
+    text_add(table_cell(table), "a\tb"); /* the row that is not finished is shown too */
+    assert_int_equal(table_rows(table), 2);
+    table_print(table, out);
+    table_free(table);
+    fclose(out);
+    assert_string_equal(shown, "name    count\nworks    1234\na\\x09b       \n");
+    free(shown);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(columns_are_as_wide_as_their_widest_cell),
@@ -109,6 +128,7 @@ int main(void) {
         cmocka_unit_test(a_last_column_flush_right_is_padded),
         cmocka_unit_test(a_table_without_rows_has_its_heads),
         cmocka_unit_test(many_rows),
+        cmocka_unit_test(rows_are_made_cell_by_cell),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,4 +17,8 @@ void format_count(struct text *out, int64_t count, const char *one, const char *
 /* At most so many terminal columns of a string of unknown origin, made printable, "…" included. */
 void format_shortened(struct text *out, const char *string, size_t columns);
 
+/* A bar for the terminal, of `share` (0 to 1; what is outside is cut) of `columns` columns, in steps of an eighth of one. What is more than
+ * nothing can be seen. */
+void format_bar(struct text *out, double share, int columns);
+
 #endif

@@ -61,6 +61,10 @@ void html_page_end(struct text *out, const struct html_head *head);
 void html_section_begin(struct text *out, const char *id, const char *title);
 void html_section_end(struct text *out);
 
+/* Writes the page as DIRECTORY/NAME, whole or not at all, for all to read; makes the directory (not its parents). EXIT_CANNOT_WRITE, also for
+ * a page that has overflowed. */
+int html_page_write(const struct text *page, const char *directory, const char *name);
+
 /* --- Tables --- */
 
 enum html_type {
