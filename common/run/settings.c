@@ -30,6 +30,7 @@ static const char *const suite_sections[] = {
     "feature",
     "decisions",
     "mute",
+    "expect",
     "push-lancers",
     "report-indexes",
     "measure-queries",

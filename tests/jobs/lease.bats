@@ -11,35 +11,13 @@ setup() {
 }
 
 teardown() {
-    # Background runs of a failed test.
-    local job
-    for job in $(jobs -p); do
-        kill -9 "$job" 2>/dev/null || true
-    done
-}
-
-# make_host NAME: another host's settings in $ini_NAME's file.
-make_host() {
-    install -d -m 700 "$BATS_TEST_TMPDIR/state-$1"
-    (umask 077 && sed -E "s#^(state_dir|metrics_dir) = .*#\1 = $BATS_TEST_TMPDIR/state-$1#" "$ini" >"$BATS_TEST_TMPDIR/$1.ini")
-}
-
-# What the counting is to wait for: the gate, or SLEEP(600).
-slow_query() {
-    [[ $1 != "$gated_one" ]] || close_gate
-    set_key "count works_by_category" query "SELECT 1, 5 + 0 * $1"
-    drop_key "count works_by_category" categories
-    drop_key "count works_by_category" roll_up
-    make_host b
-}
-
-is_running() {
-    sql reader1 -N -e "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'SELECT 1, 5 + 0 * %'" | grep -qx 1
+    end_background
 }
 
 @test "a second run on the same host: 75, without waiting for the first, which is not disturbed" {
     drop_section redis
     slow_query "$gated_one"
+    make_host b
     "$bin/count-categories" &
     local first=$!
     wait_until 60 is_running
@@ -51,6 +29,7 @@ is_running() {
 
 @test "a second run on another host: 75" {
     slow_query "$gated_one"
+    make_host b
     "$bin/count-categories" &
     local first=$!
     wait_until 60 is_running
@@ -119,6 +98,7 @@ has_asked() {
 
 @test "standby: the host that waits takes over when the working one fails" {
     slow_query "SLEEP(600)"
+    make_host b
     sed -i '/^\[suite\]/a standby = 10m' "$BATS_TEST_TMPDIR/b.ini"
     sed -i 's/SLEEP(600)/SLEEP(0)/' "$BATS_TEST_TMPDIR/b.ini"
     "$bin/count-categories" --slot monday 3>&- 2>/dev/null &
@@ -140,6 +120,7 @@ has_asked() {
     run_job 0 count-categories
     make_host c
     slow_query "$gated_one"
+    make_host b
     "$bin/count-categories" --accept drop --accept zero --accept changed 2>"$BATS_TEST_TMPDIR/stderr" &
     local first=$! status=0
     wait_until 60 is_running
@@ -207,6 +188,7 @@ only_one_left() {
 @test "twenty starts at once on one host: one works, the others exit 75" {
     drop_section redis
     slow_query "$gated_one"
+    make_host b
     local i status pids=() zero=0 later=0
     for i in {1..20}; do
         "$bin/count-categories" 2>/dev/null 3>&- &

@@ -220,6 +220,32 @@ open_gate() {
     exec {gate}>&-
 }
 
+# make_host NAME: another host's settings in $ini_NAME's file.
+make_host() {
+    install -d -m 700 "$BATS_TEST_TMPDIR/state-$1"
+    (umask 077 && sed -E "s#^(state_dir|metrics_dir) = .*#\1 = $BATS_TEST_TMPDIR/state-$1#" "$ini" >"$BATS_TEST_TMPDIR/$1.ini")
+}
+
+# slow_query WHAT: what count-categories is to wait for, the gate or SLEEP(600).
+slow_query() {
+    [[ $1 != "$gated_one" ]] || close_gate
+    set_key "count works_by_category" query "SELECT 1, 5 + 0 * $1"
+    drop_key "count works_by_category" categories
+    drop_key "count works_by_category" roll_up
+}
+
+is_running() {
+    sql reader1 -N -e "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'SELECT 1, 5 + 0 * %'" | grep -qx 1
+}
+
+# Background runs of a failed test.
+end_background() {
+    local job
+    for job in $(jobs -p); do
+        kill -9 "$job" 2>/dev/null || true
+    done
+}
+
 # wait_until SECONDS command...: polls. The seconds are no measurement: so many that only what never comes takes them all.
 wait_until() {
     local end=$((SECONDS + $1))
