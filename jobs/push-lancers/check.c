@@ -51,8 +51,8 @@ static const char *type_of(const struct document_plan *plan, const char *column)
 static void print_columns(const struct target *target) {
     printf("ok  [push-lancers] query: documents \"%s\" with %zu fields\n", target->settings->document_id,
            document_field_count(target->plan));
-    for (size_t i = 0; i < target->column_count; i++)
-        printf("      %-24s %s\n", target->columns[i].name, type_of(target->plan, target->columns[i].name));
+    for (size_t i = 0; i < target->columns.count; i++)
+        printf("      %-24s %s\n", target->columns.items[i].name, type_of(target->plan, target->columns.items[i].name));
 }
 
 /* --- may we? --- */

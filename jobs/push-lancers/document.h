@@ -46,7 +46,7 @@ struct document_rules {
 };
 
 struct document_column {
-    char *name;
+    const char *name;
     enum column_kind kind;
     bool utc; /* a TIMESTAMP, which the session's zone (UTC) has made UTC already */
 };

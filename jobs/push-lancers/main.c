@@ -172,7 +172,7 @@ static int push_once(struct run *run, struct target *target, struct known *known
         .database = target->database,
         .cloudsearch = target->cloudsearch,
         .plan = target->plan,
-        .columns = target->column_count,
+        .columns = target->columns.count,
         .settle = &target->settle,
         .domain = target->domain,
         .known = known,

@@ -40,8 +40,7 @@ struct row_stream {
     size_t at;      /* index of the next row's first field */
 };
 
-int row_columns_load(struct database *database, const char *query, const char *origin, struct document_column **columns,
-                     size_t *count) {
+int row_columns_load(struct database *database, const char *query, const char *origin, struct row_columns *columns) {
     struct text sql = {0};
     struct rows *rows = NULL;
     const struct field *fields = NULL;
@@ -51,26 +50,27 @@ int row_columns_load(struct database *database, const char *query, const char *o
         status = rows_next(rows, &fields);
     if (status == 0 && fields != NULL)
         status = fail(EXIT_SETTINGS,
-                      "%s returns rows where {after} is NULL and {limit} 0; it must return those whose "
-                      "key is greater than {after}, up to {limit}",
+                      "%s returns rows where {after} is NULL and {limit} 0; it must return those whose key is greater "
+                      "than {after}, up to {limit}",
                       origin);
     if (status == 0) {
-        *count = rows_columns(rows);
-        *columns = xcalloc(*count, sizeof **columns);
-        for (size_t i = 0; i < *count; i++)
-            (*columns)[i] = (struct document_column){.name = xstrdup(rows_column_name(rows, i)),
-                                                     .kind = rows_column_kind(rows, i),
-                                                     .utc = rows_column_is_timestamp(rows, i)};
+        columns->count = rows_columns(rows);
+        columns->items = xcalloc(columns->count, sizeof *columns->items);
+        for (size_t i = 0; i < columns->count; i++)
+            strings_add(&columns->names, rows_column_name(rows, i));
+        for (size_t i = 0; i < columns->count; i++)
+            columns->items[i] = (struct document_column){.name = columns->names.items[i],
+                                                         .kind = rows_column_kind(rows, i),
+                                                         .utc = rows_column_is_timestamp(rows, i)};
     }
     rows_close(rows);
     text_free(&sql);
     return status;
 }
 
-void row_columns_free(struct document_column *columns, size_t count) {
-    for (size_t i = 0; i < count; i++)
-        free(columns[i].name);
-    free(columns);
+void row_columns_free(struct row_columns *columns) {
+    strings_free(&columns->names);
+    free(columns->items);
 }
 
 /* --- the fetching thread --- */

@@ -12,10 +12,15 @@ enum {
     PAGE_BYTES = 4 * 1024 * 1024, /* of one page; a single row may be longer */
 };
 
-/* The query's columns, from a page without rows. *columns is an array of *count; free with row_columns_free(). */
-int row_columns_load(struct database *database, const char *query, const char *origin, struct document_column **columns,
-                     size_t *count);
-void row_columns_free(struct document_column *columns, size_t count);
+struct row_columns {
+    struct document_column *items;
+    size_t count;
+    struct strings names; /* what the items point to */
+};
+
+/* The query's columns, from a page without rows. Free with row_columns_free(), also when it failed. */
+int row_columns_load(struct database *database, const char *query, const char *origin, struct row_columns *columns);
+void row_columns_free(struct row_columns *columns);
 
 struct row_source {
     struct database *database; /* nobody else may use it until row_stream_stop() */

@@ -43,7 +43,8 @@ static int make_plan(struct run *run, struct target *target) {
     struct document_override *overrides = xcalloc(count + 1, sizeof *overrides);
     for (size_t i = 0; i < count; i++)
         overrides[i] = (struct document_override){settings->fields.names.items[i], settings->fields.values.items[i]};
-    int status = document_plan_make(&rules, target->columns, target->column_count, overrides, count, &target->plan);
+    int status =
+        document_plan_make(&rules, target->columns.items, target->columns.count, overrides, count, &target->plan);
     free(overrides);
     return status;
 }
@@ -58,8 +59,7 @@ int target_open(struct run *run, struct target *target) {
     if (status == 0)
         status = open_database(run, target);
     if (status == 0)
-        status = row_columns_load(target->database, target->settings->query, "[push-lancers] query", &target->columns,
-                                  &target->column_count);
+        status = row_columns_load(target->database, target->settings->query, "[push-lancers] query", &target->columns);
     if (status == 0)
         status = make_plan(run, target);
     if (status != 0)
@@ -74,7 +74,7 @@ int target_open(struct run *run, struct target *target) {
 void target_close(struct target *target) {
     settle_free(&target->settle);
     document_plan_free(target->plan);
-    row_columns_free(target->columns, target->column_count);
+    row_columns_free(&target->columns);
     database_close(target->database);
     cloudsearch_close(target->cloudsearch);
 }

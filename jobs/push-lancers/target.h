@@ -6,6 +6,7 @@
 #include "nightshift/job/job.h"
 #include "nightshift/stores/mysql.h"
 #include "nightshift/web/cloudsearch.h"
+#include "rows.h"
 #include "settings.h"
 #include "settle.h"
 
@@ -14,8 +15,7 @@ struct target {
     struct database *database;
     struct cloudsearch *cloudsearch;
     const char *domain; /* the name of our files and of the state: the domain's, or "domain" where nobody says it */
-    struct document_column *columns;
-    size_t column_count;
+    struct row_columns columns;
     struct document_plan *plan;
     struct settle settle;
 };

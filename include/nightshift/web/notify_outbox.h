@@ -55,8 +55,9 @@ void notify_outbox_unlock(struct notify_outbox *outbox);
 int notify_outbox_save(const struct notify_outbox *outbox, struct notify_notice *notice);
 
 /* All waiting notices by id. Sets damaged files aside (counted), finishes moves that a crash has cut short, and removes
- * what was being written an hour ago when a process died. A notice that cannot be read just now (too many open files, say) stays
- * where it is, and is EXIT_SYSTEM or EXIT_DENIED; the others are loaded all the same. `notices` is an array of *count pointers, for notify_outbox_release(). */
+ * what was being written an hour ago when a process died. A notice that cannot be read just now (too many open files, say)
+ * stays where it is, and is EXIT_SYSTEM or EXIT_DENIED; the others are loaded all the same. `notices` is an array of
+ * *count pointers, for notify_outbox_release(). */
 int notify_outbox_load(const struct notify_outbox *outbox, struct notify_notice ***notices, size_t *count,
                        size_t *damaged);
 void notify_outbox_release(struct notify_notice **notices, size_t count);
