@@ -8,7 +8,7 @@ struct moment {
     bool utc;
 };
 
-static bool take_number(struct value *rest, size_t digits, int *out) {
+static inline bool take_number(struct value *rest, size_t digits, int *out) {
     int number = 0;
     if (rest->length < digits)
         return false;
@@ -22,8 +22,8 @@ static bool take_number(struct value *rest, size_t digits, int *out) {
     return true;
 }
 
-static bool take_one_of(struct value *rest, const char *characters) {
-    if (rest->length == 0 || rest->bytes[0] == '\0' || strchr(characters, rest->bytes[0]) == NULL)
+static inline bool take(struct value *rest, char character) {
+    if (rest->length == 0 || rest->bytes[0] != character)
         return false;
     *rest = (struct value){rest->bytes + 1, rest->length - 1};
     return true;
@@ -42,17 +42,17 @@ static bool take_fraction(struct value *rest, int *milliseconds) {
 }
 
 static bool read_moment(struct value rest, struct moment *moment) {
-    if (!take_number(&rest, 4, &moment->year) || !take_one_of(&rest, "-") || !take_number(&rest, 2, &moment->month) ||
-        !take_one_of(&rest, "-") || !take_number(&rest, 2, &moment->day))
+    if (!take_number(&rest, 4, &moment->year) || !take(&rest, '-') || !take_number(&rest, 2, &moment->month) ||
+        !take(&rest, '-') || !take_number(&rest, 2, &moment->day))
         return false;
     if (rest.length == 0)
         return true;
-    if (!take_one_of(&rest, " T") || !take_number(&rest, 2, &moment->hour) || !take_one_of(&rest, ":") ||
-        !take_number(&rest, 2, &moment->minute) || !take_one_of(&rest, ":") || !take_number(&rest, 2, &moment->second))
+    if (!(take(&rest, ' ') || take(&rest, 'T')) || !take_number(&rest, 2, &moment->hour) || !take(&rest, ':') ||
+        !take_number(&rest, 2, &moment->minute) || !take(&rest, ':') || !take_number(&rest, 2, &moment->second))
         return false;
-    if (take_one_of(&rest, ".") && !take_fraction(&rest, &moment->milliseconds))
+    if (take(&rest, '.') && !take_fraction(&rest, &moment->milliseconds))
         return false;
-    moment->utc = take_one_of(&rest, "Z");
+    moment->utc = take(&rest, 'Z');
     return rest.length == 0;
 }
 
@@ -84,6 +84,18 @@ static void set_day(struct moment *moment, int64_t days) {
     moment->year = (int)(year + (era - 1) * 400 + (moment->month <= 2));
 }
 
+static void shift(struct moment *moment, const struct zone *zone) {
+    int64_t days = days_of(moment);
+    int64_t seconds = zone_to_utc(zone, days * 86400 + moment->hour * 3600 + moment->minute * 60 + moment->second);
+    int64_t of_day = (seconds % 86400 + 86400) % 86400;
+    int64_t day = (seconds - of_day) / 86400;
+    if (day != days)
+        set_day(moment, day);
+    moment->hour = (int)(of_day / 3600);
+    moment->minute = (int)(of_day / 60 % 60);
+    moment->second = (int)(of_day % 60);
+}
+
 static char *put_digits(char *at, int number, int count) {
     for (int i = count - 1; i >= 0; i--, number /= 10)
         at[i] = (char)('0' + number % 10);
@@ -109,7 +121,7 @@ static void add_moment(struct text *out, const struct moment *moment) {
         at = put_digits(at, moment->milliseconds, 3);
     }
     *at++ = 'Z';
-    text_append(out, written, (size_t)(at - written));
+    document_append(out, written, (size_t)(at - written));
 }
 
 enum encoded document_encode_date(const struct zone *zone, struct value value, struct text *out,
@@ -128,14 +140,8 @@ enum encoded document_encode_date(const struct zone *zone, struct value value, s
         *reason = "is a date that does not exist";
         return FAULTY;
     }
-    int64_t seconds = days_of(&moment) * 86400 + moment.hour * 3600 + moment.minute * 60 + moment.second;
     if (zone != NULL && !moment.utc)
-        seconds = zone_to_utc(zone, seconds);
-    int64_t of_day = (seconds % 86400 + 86400) % 86400;
-    set_day(&moment, (seconds - of_day) / 86400);
-    moment.hour = (int)(of_day / 3600);
-    moment.minute = (int)(of_day / 60 % 60);
-    moment.second = (int)(of_day % 60);
+        shift(&moment, zone);
     if (moment.year < 0 || moment.year > 9999) {
         *reason = "is outside of the years 0000 to 9999 in UTC";
         return FAULTY;

@@ -2,6 +2,8 @@
 #ifndef PUSH_LANCERS_DOCUMENT_PRIVATE_H
 #define PUSH_LANCERS_DOCUMENT_PRIVATE_H
 
+#include <string.h>
+
 #include "document.h"
 #include "zone.h"
 
@@ -46,6 +48,18 @@ struct value {
     size_t length;
 };
 
+/* text_append(), for the many small pieces of a document: what there is room for is copied here, without a call. */
+static inline void document_append(struct text *out, const void *bytes, size_t length) {
+    size_t end = out->length + length;
+    if (end >= out->capacity || end > (out->limit > 0 ? out->limit : TEXT_LIMIT)) {
+        text_append(out, bytes, length);
+        return;
+    }
+    memcpy(out->data + out->length, bytes, length);
+    out->length = end;
+    out->data[end] = '\0';
+}
+
 /* Appends one value without its quotes; FAULTY sets *reason (a string literal). What an encoder that does not say ENCODED has appended, its
  * caller takes back. */
 enum encoded document_encode(const struct document_plan *plan, const struct document_field *field, struct value value,
@@ -54,8 +68,11 @@ enum encoded document_encode(const struct document_plan *plan, const struct docu
 /* The rules of one field; NULL or what is wrong with them (freed by the caller). */
 char *document_read_rule(struct document_field *field, const char *rule);
 
-/* Appends the characters that CloudSearch takes, escaped for JSON; returns how many. */
-size_t document_clean(struct text *out, struct value value, enum document_wide wide, struct document_counts *counts);
+/* Appends the characters that CloudSearch takes, escaped for JSON. */
+void document_clean(struct text *out, struct value value, enum document_wide wide, struct document_counts *counts);
+
+/* How many characters document_clean() has appended here. */
+size_t document_characters(const char *json, size_t length);
 
 /* Appends a date as RFC 3339. */
 enum encoded document_encode_date(const struct zone *zone, struct value value, struct text *out,

@@ -27,8 +27,8 @@ static enum encoded encode_int(struct value value, struct text *out, const char 
     while (at + 1 < value.length && value.bytes[at] == '0')
         at++;
     if (negative && number > 0)
-        text_append(out, "-", 1);
-    text_append(out, value.bytes + at, value.length - at);
+        document_append(out, "-", 1);
+    document_append(out, value.bytes + at, value.length - at);
     return ENCODED;
 }
 
@@ -62,6 +62,12 @@ static bool is_decimal(struct value value) {
     return at == value.length;
 }
 
+/* Digits with an optional point, and no exponent. */
+static bool is_fixed(struct value value) {
+    return memchr(value.bytes, 'e', value.length) == NULL && memchr(value.bytes, 'E', value.length) == NULL &&
+           is_decimal(value);
+}
+
 /* FAULTY unless the value is a decimal number; *number is it, as near as a double can be. */
 static enum encoded read_double(struct value value, double *number, const char **reason) {
     char copy[400];
@@ -75,10 +81,12 @@ static enum encoded read_double(struct value value, double *number, const char *
 
 static enum encoded encode_double(struct value value, struct text *out, const char **reason) {
     double number = 0;
-    if (read_double(value, &number, reason) != ENCODED)
+    /* Up to 300 digits without an exponent are no infinity: nothing to compute. */
+    bool small = value.length <= 300 && is_fixed(value);
+    if (!small && read_double(value, &number, reason) != ENCODED)
         return FAULTY;
     size_t sign = value.bytes[0] == '+';
-    text_append(out, value.bytes + sign, value.length - sign);
+    document_append(out, value.bytes + sign, value.length - sign);
     return ENCODED;
 }
 
@@ -107,19 +115,22 @@ static enum encoded encode_latlon(struct value value, struct text *out, const ch
         if (fabs(degrees) > limits[i])
             return faulty(reason, "is outside of 90 degrees of latitude or 180 of longitude");
     }
-    text_append(out, parts[0].bytes, parts[0].length);
-    text_append(out, ",", 1);
-    text_append(out, parts[1].bytes, parts[1].length);
+    document_append(out, parts[0].bytes, parts[0].length);
+    document_append(out, ",", 1);
+    document_append(out, parts[1].bytes, parts[1].length);
     return ENCODED;
 }
 
 static enum encoded encode_string(const struct document_plan *plan, const struct document_field *field,
                                   struct value value, struct text *out, struct document_counts *counts,
                                   const char **reason) {
-    size_t points = document_clean(out, value, plan->wide, counts);
-    if (points == 0 && (field->omit_empty || field->array))
+    size_t start = out->length;
+    document_clean(out, value, plan->wide, counts);
+    if (out->length == start && (field->omit_empty || field->array))
         return OMITTED;
-    if (field->type == TYPE_LITERAL && points > DOCUMENT_LITERAL)
+    /* There are never more characters than bytes were given. */
+    if (field->type == TYPE_LITERAL && value.length > DOCUMENT_LITERAL &&
+        document_characters(out->data + start, out->length - start) > DOCUMENT_LITERAL)
         return faulty(reason, "is longer than 4096 characters");
     return ENCODED;
 }

@@ -37,6 +37,7 @@ struct row_stream {
     int64_t limit;
     /* The reader's own. */
     size_t reading; /* index of the page */
+    bool holding;   /* that page is known to be full */
     size_t at;      /* index of the next row's first field */
 };
 
@@ -213,13 +214,19 @@ int row_stream_start(const struct row_source *source, struct row_stream **out) {
 
 /* --- the reader --- */
 
+static void wait_until_full(struct row_stream *stream, const struct page *page) {
+    pthread_mutex_lock(&stream->lock);
+    while (!page->full)
+        pthread_cond_wait(&stream->changed, &stream->lock);
+    pthread_mutex_unlock(&stream->lock);
+}
+
 int row_stream_next(struct row_stream *stream, const struct field **row) {
     for (;;) {
         struct page *page = &stream->pages[stream->reading];
-        pthread_mutex_lock(&stream->lock);
-        while (!page->full)
-            pthread_cond_wait(&stream->changed, &stream->lock);
-        pthread_mutex_unlock(&stream->lock);
+        if (!stream->holding)
+            wait_until_full(stream, page);
+        stream->holding = true;
         if (stream->at < page->field_count) {
             *row = &page->fields[stream->at];
             stream->at += stream->source.columns;
@@ -229,6 +236,7 @@ int row_stream_next(struct row_stream *stream, const struct field **row) {
         if (page->last || page->status != 0)
             return page->status;
         stream->at = 0;
+        stream->holding = false;
         stream->reading = (stream->reading + 1) % PAGES;
         set_full(stream, page, false);
     }

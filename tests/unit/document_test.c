@@ -1,6 +1,7 @@
 /* Every rule of CloudSearch's batches, at its limit and just beyond. */
 #include <jansson.h>
 
+#include "nightshift/base/utf8.h"
 #include "../../jobs/push-lancers/document.h"
 #include "support.h"
 
@@ -386,6 +387,58 @@ static void any_bytes_become_valid_json(void **state) {
     }
 }
 
+/* What a value becomes when each of its characters comes alone. */
+static char *encode_by_character(const struct document_plan *plan, const char *value, size_t length,
+                                 struct document_counts *counts) {
+    struct text whole = {0};
+    const size_t before = strlen("{\"value\":\"");
+    for (size_t at = 0; at < length;) {
+        unsigned code = 0;
+        size_t used = utf8_decode(value + at, length - at, &code);
+        used = used > 0 ? used : 1;
+        char *one = encode_bytes(plan, value + at, used, counts);
+        text_append(&whole, one + before, strlen(one) - before - strlen("\"}"));
+        free(one);
+        at += used;
+    }
+    char *got = xasprintf("{\"value\":\"%s\"}", text_string(&whole));
+    text_free(&whole);
+    return got;
+}
+
+/* Long stretches are looked at many bytes at a time; where in them a bad byte is must not matter, nor what is around it. */
+static void characters_do_not_depend_on_their_neighbours(void **state) {
+    (void)state;
+    static const char *const pieces[] = {
+        "a",        "~",    "\xE3\x81\x82", "\xE6\xBC\xA2", "\xEF\xBC\x81", "\xE0\xA0\x80", "\xED\x9F\xBF",
+        "\xC3\xA9", "\x7F", "\xEF\xBF\xBD"};
+    static const char *const odd[] = {
+        "\"",   "\\",   "\n",       "\x1F",         "\x80",         "\xBF",         "\xC0\xAF",     "\xC1",
+        "\xC2", "\xE3", "\xE3\x81", "\xE0\x9F\x80", "\xED\xA0\x80", "\xEF\xBF\xBE", "\xEF\xBF\xBF", "\xF0\x9F\x98\x80",
+        "\xF5", "\xFF"};
+    struct document_plan *plan = plan_of(&default_rules, COLUMN_TEXT, NULL);
+    uint64_t seed = 20261124;
+    for (size_t i = 0; i < 20000; i++) {
+        struct text value = {0};
+        struct document_counts counts[2] = {{0}};
+        size_t count = next_random(&seed) % 40;
+        size_t bad = next_random(&seed) % 40;
+        for (size_t j = 0; j < count; j++) {
+            if (j == bad || next_random(&seed) % 64 == 0)
+                text_add(&value, odd[next_random(&seed) % LENGTH_OF(odd)]);
+            text_add(&value, pieces[i % 3 == 0 ? 2 : next_random(&seed) % LENGTH_OF(pieces)]);
+        }
+        char *got = encode_bytes(plan, text_string(&value), value.length, &counts[0]);
+        char *wanted = encode_by_character(plan, text_string(&value), value.length, &counts[1]);
+        assert_string_equal(got, wanted);
+        assert_int_equal(counts[0].removed, counts[1].removed);
+        free(got);
+        free(wanted);
+        text_free(&value);
+    }
+    document_plan_free(plan);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(integers),
@@ -397,6 +450,7 @@ int main(void) {
         cmocka_unit_test(strings_and_empty_strings),
         cmocka_unit_test(characters_that_xml_lacks_are_removed),
         cmocka_unit_test(wide_characters_by_the_rule),
+        cmocka_unit_test(characters_do_not_depend_on_their_neighbours),
         cmocka_unit_test(literals_have_4096_characters_not_bytes),
         cmocka_unit_test(arrays),
         cmocka_unit_test(a_document_has_one_mebibyte_at_most),
