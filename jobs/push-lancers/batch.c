@@ -19,6 +19,7 @@ void batch_clear(struct batch *batch) {
     batch->count = 0;
     batch->adds = 0;
     batch->deletes = 0;
+    batch->intent = 0;
 }
 
 void batch_free(struct batch *batch) {

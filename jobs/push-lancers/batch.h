@@ -37,6 +37,7 @@ struct batch {
     size_t adds;
     size_t deletes; /* what is left are FORGETs: a batch without adds and deletes has nothing to post */
     size_t max_bytes;
+    uint64_t intent; /* the number of its record in the journal; 0: it has none yet */
 };
 
 void batch_init(struct batch *batch, size_t max_bytes); /* up to BATCH_BYTES_LIMIT */

@@ -1,6 +1,7 @@
 /* Writing the journal: whole records, each with one write. */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,11 +16,13 @@ struct journal {
     char *path;
     int descriptor;
     uint64_t identity;
+    pthread_mutex_t lock; /* from here on: of whoever writes a record */
     uint64_t number;
-    size_t count; /* operations of the last intent */
-    bool any;
+    bool torn; /* a record was not written whole, so nothing may follow it */
+    bool any;  /* from here on: of journal_intent() */
     struct rowkey last;
-    struct text record;
+    struct text intent;
+    struct text outcome; /* of journal_outcome() */
 };
 
 int64_t journal_generation(int64_t last, int64_t now) {
@@ -35,6 +38,8 @@ int journal_create(const char *path, const struct hash *fingerprint, const struc
     unsigned char header[JOURNAL_HEADER] = JOURNAL_MAGIC;
     struct journal *journal = xcalloc(1, sizeof *journal);
     journal->path = xstrdup(path);
+    journal->number = 1;
+    pthread_mutex_init(&journal->lock, NULL);
     pack_number(header + JOURNAL_MAGIC_SIZE, JOURNAL_FORMAT, 4);
     memcpy(header + 24, fingerprint->bytes, sizeof fingerprint->bytes);
     pack_number(header + 40, (uint64_t)base->generation, 8);
@@ -57,9 +62,10 @@ int journal_create(const char *path, const struct hash *fingerprint, const struc
     return 0;
 }
 
-/* journal->record is room for the frame, and the payload. */
-static int write_record(struct journal *journal, uint32_t type) {
-    struct text *record = &journal->record;
+/* `record` is room for the frame, and the payload. */
+static int write_locked(struct journal *journal, uint32_t type, struct text *record) {
+    if (journal->torn)
+        return EXIT_CANNOT_WRITE;
     if (record->full || record->length - JOURNAL_FRAME > JOURNAL_PAYLOAD)
         return fail(EXIT_BUG, "cannot write \"%s\": the batch is too large", journal->path);
     unsigned char *frame = (unsigned char *)record->data;
@@ -70,17 +76,28 @@ static int write_record(struct journal *journal, uint32_t type) {
     pack_number(frame + 16, XXH3_64bits_withSeed(frame + JOURNAL_FRAME, payload, journal->identity), 8);
     pack_number(frame + 24, XXH3_64bits_withSeed(frame, JOURNAL_FRAME - 8, journal->identity), 8);
     journal->number++;
-    return file_write_all(journal->descriptor, record->data, record->length) == 0 ? 0 : cannot_write(journal);
+    journal->torn = file_write_all(journal->descriptor, record->data, record->length) != 0;
+    return journal->torn ? cannot_write(journal) : 0;
 }
 
-static void begin_record(struct journal *journal) {
+/* *number: of the record; may be NULL. */
+static int write_record(struct journal *journal, uint32_t type, struct text *record, uint64_t *number) {
+    pthread_mutex_lock(&journal->lock);
+    if (number != NULL)
+        *number = journal->number;
+    int status = write_locked(journal, type, record);
+    pthread_mutex_unlock(&journal->lock);
+    return status;
+}
+
+static void begin_record(struct text *record) {
     static const unsigned char frame[JOURNAL_FRAME] = {0};
-    text_clear(&journal->record);
-    text_append(&journal->record, frame, sizeof frame);
+    text_clear(record);
+    text_append(record, frame, sizeof frame);
 }
 
-int journal_intent(struct journal *journal, const struct batch *batch) {
-    begin_record(journal);
+int journal_intent(struct journal *journal, struct batch *batch) {
+    begin_record(&journal->intent);
     for (size_t i = 0; i < batch->count; i++) {
         struct operation operation = batch_operation(batch, i);
         unsigned char start[3] = {(unsigned char)operation.kind};
@@ -92,24 +109,26 @@ int journal_intent(struct journal *journal, const struct batch *batch) {
         journal->last.length = operation.key_length;
         memcpy(journal->last.bytes, operation.key, operation.key_length);
         pack_number(start + 1, operation.key_length, 2);
-        text_append(&journal->record, start, sizeof start);
-        text_append(&journal->record, operation.key, operation.key_length);
+        text_append(&journal->intent, start, sizeof start);
+        text_append(&journal->intent, operation.key, operation.key_length);
         if (operation.kind == OPERATION_ADD)
-            text_append(&journal->record, operation.hash.bytes, sizeof operation.hash.bytes);
+            text_append(&journal->intent, operation.hash.bytes, sizeof operation.hash.bytes);
     }
-    journal->count = batch->count;
-    int status = write_record(journal, JOURNAL_INTENT);
+    int status = write_record(journal, JOURNAL_INTENT, &journal->intent, &batch->intent);
     if (status == 0 && fdatasync(journal->descriptor) != 0)
         status = cannot_write(journal);
     return status;
 }
 
-int journal_outcome(struct journal *journal, const unsigned char *outcomes, size_t count) {
-    if (count != journal->count)
-        return fail(EXIT_BUG, "cannot write \"%s\": the outcome is of another batch", journal->path);
-    begin_record(journal);
-    text_append(&journal->record, outcomes, count);
-    return write_record(journal, JOURNAL_OUTCOME);
+int journal_outcome(struct journal *journal, const struct batch *batch, const unsigned char *outcomes) {
+    unsigned char start[JOURNAL_OUTCOME_START];
+    if (batch->intent == 0)
+        return fail(EXIT_BUG, "cannot write \"%s\": the outcome is of a batch without an intent", journal->path);
+    begin_record(&journal->outcome);
+    pack_number(start, batch->intent, sizeof start);
+    text_append(&journal->outcome, start, sizeof start);
+    text_append(&journal->outcome, outcomes, batch->count);
+    return write_record(journal, JOURNAL_OUTCOME, &journal->outcome, NULL);
 }
 
 void journal_close(struct journal *journal) {
@@ -117,7 +136,9 @@ void journal_close(struct journal *journal) {
         return;
     if (journal->descriptor >= 0)
         close(journal->descriptor);
-    text_free(&journal->record);
+    pthread_mutex_destroy(&journal->lock);
+    text_free(&journal->intent);
+    text_free(&journal->outcome);
     free(journal->path);
     free(journal);
 }

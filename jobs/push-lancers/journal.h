@@ -12,6 +12,9 @@
  *     header   magic 20 | format 4 | fingerprint 16 | generation and checksum of the manifest it goes on from 8 + 8 | generation 8 | checksum 8
  *     record   type 4 | payload length 4 | number 8 | checksum of the payload 8 | checksum of these 24 bytes 8 | payload
  *
+ * The intent of the next batch may come before the outcome of one that is still under way, so that nothing waits for the disk; never two of
+ * them. So an outcome says whose it is.
+ *
  * A record that the file is too short for was being written when the run ended, and says nothing: it was not on disk, so its batch was not
  * sent. The same goes for a record of nothing but zeros at the end, which is what a power cut leaves. Anything else that is not right is
  * damage, and nothing may be concluded from the journal: EXIT_GUARD. */
@@ -33,11 +36,11 @@ int64_t journal_generation(int64_t last, int64_t now);
 /* Starts a new journal; there must be none (EXIT_BUG: settle() comes first). */
 int journal_create(const char *path, const struct hash *fingerprint, const struct manifest_info *base,
                    int64_t generation, struct journal **out);
-/* Returns once the operations are on disk: only then may they be sent. Keys ascend from batch to batch, else EXIT_BUG. */
-int journal_intent(struct journal *journal, const struct batch *batch);
-/* Outcomes (enum outcome) of the last intent's operations, in their order. May come in several parts: those that are still UNKNOWN change
- * nothing. */
-int journal_outcome(struct journal *journal, const unsigned char *outcomes, size_t count);
+/* Returns once the operations are on disk: only then may they be sent. Keys ascend from batch to batch, else EXIT_BUG. May be called while
+ * another thread reports the outcome of the batch before. */
+int journal_intent(struct journal *journal, struct batch *batch);
+/* Outcomes (enum outcome) of the batch's operations, in their order. May come in several parts: those that are still UNKNOWN change nothing. */
+int journal_outcome(struct journal *journal, const struct batch *batch, const unsigned char *outcomes);
 void journal_close(struct journal *journal); /* the file stays; NULL is allowed */
 
 /* --- reading --- */

@@ -1,4 +1,5 @@
-/* Reading the journal: one intent with its outcomes at a time. */
+/* Reading the journal: one intent with its outcomes at a time. The next intent may lie between them; then reading goes on from there, and passes
+ * the outcomes of the one before. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -25,6 +26,7 @@ struct journal_reader {
     uint64_t number;
     off_t offset;
     off_t size;
+    uint64_t intent_number;
     struct text intent; /* payload of the current batch */
     struct text outcome;
     struct unpacking from;
@@ -105,6 +107,7 @@ int journal_open(const char *path, struct journal_reader **out, struct journal_h
     int status = 0;
     *header = (struct journal_header){0};
     reader->path = xstrdup(path);
+    reader->number = 1;
     reader->descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (reader->descriptor >= 0 && fstat(reader->descriptor, &file) == 0) {
         reader->size = file.st_size;
@@ -186,11 +189,16 @@ static bool count_items(struct journal_reader *reader) {
     return true;
 }
 
-static int take_outcome(struct journal_reader *reader) {
-    if (reader->outcome.length != reader->count)
+/* `before` and `next`: numbers of the intents beside this batch's, which may be reported on at the same time; 0: there is none. */
+static int take_outcome(struct journal_reader *reader, uint64_t before, uint64_t next) {
+    const unsigned char *payload = (const unsigned char *)reader->outcome.data;
+    uint64_t whose = reader->outcome.length < JOURNAL_OUTCOME_START ? 0 : unpack_number(payload, JOURNAL_OUTCOME_START);
+    if (whose != 0 && (whose == before || whose == next))
+        return 0;
+    if (whose != reader->intent_number || reader->outcome.length != JOURNAL_OUTCOME_START + reader->count)
         return damaged(reader, "an outcome is of another batch");
     for (size_t i = 0; i < reader->count; i++) {
-        unsigned char outcome = (unsigned char)reader->outcome.data[i];
+        unsigned char outcome = payload[JOURNAL_OUTCOME_START + i];
         if (outcome > OUTCOME_NOT_SENT)
             return damaged(reader, "an outcome is unknown");
         if (outcome != OUTCOME_UNKNOWN)
@@ -199,27 +207,44 @@ static int take_outcome(struct journal_reader *reader) {
     return 0;
 }
 
-static int read_outcomes(struct journal_reader *reader) {
+/* Up to the intent after the next one. Leaves the reader at the next one, or at the end. */
+static int read_outcomes(struct journal_reader *reader, uint64_t before) {
     struct frame frame;
     bool found = false;
+    off_t next_offset = 0;
+    uint64_t next = 0;
     int status = 0;
-    while ((status = read_frame(reader, &frame, &found)) == 0 && found && frame.type == JOURNAL_OUTCOME) {
-        status = read_payload(reader, &frame, &reader->outcome);
-        if (status == 0)
-            status = take_outcome(reader);
-        if (status != 0)
-            return status;
+    while ((status = read_frame(reader, &frame, &found)) == 0 && found) {
+        if (frame.type == JOURNAL_OUTCOME) {
+            status = read_payload(reader, &frame, &reader->outcome);
+            if (status == 0)
+                status = take_outcome(reader, before, next);
+            if (status != 0)
+                return status;
+        } else if (next == 0) {
+            next = reader->number++;
+            next_offset = reader->offset;
+            reader->offset += JOURNAL_FRAME + (off_t)frame.payload;
+        } else {
+            break;
+        }
+    }
+    if (status == 0 && next != 0) {
+        reader->number = next;
+        reader->offset = next_offset;
     }
     return status;
 }
 
 static int read_batch(struct journal_reader *reader, bool *found) {
     struct frame frame;
+    uint64_t before = reader->intent_number;
     int status = read_frame(reader, &frame, found);
     if (status != 0 || !*found)
         return status;
     if (frame.type != JOURNAL_INTENT)
         return damaged(reader, "an outcome has no batch");
+    reader->intent_number = frame.number;
     status = read_payload(reader, &frame, &reader->intent);
     if (status != 0)
         return status;
@@ -229,7 +254,7 @@ static int read_batch(struct journal_reader *reader, bool *found) {
     memset(reader->outcomes, OUTCOME_UNKNOWN, reader->count);
     reader->from = (struct unpacking){(const unsigned char *)reader->intent.data, reader->intent.length};
     reader->at = 0;
-    return read_outcomes(reader);
+    return read_outcomes(reader, before);
 }
 
 int journal_next(struct journal_reader *reader, const struct journal_item **item) {

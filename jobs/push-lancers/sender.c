@@ -1,5 +1,6 @@
 /* The order of things for one batch, on which everything about crashes rests: the operations are on disk, then they are sent, then it is written
- * down what became of them. A batch that was not answered ends the sending: what was applied of it is not known, and nothing that could touch the
+ * down what became of them. A disk takes about as long as a domain, so one thread, the keeper, brings the next batch to disk while another
+ * sends. A batch that was not answered ends the sending: what was applied of it is not known, and nothing that could touch the
  * same ids may follow (journal.h). */
 #include <pthread.h>
 #include <stdlib.h>
@@ -20,19 +21,24 @@ enum {
     ISOLATE_POSTS = 2000, /* to find the bad documents of one batch; with 10 s between them that is a night */
 };
 
+/* Whose a batch is: the caller's, the keeper's, the sending thread's. */
+enum stage { STAGE_FILLING, STAGE_FULL, STAGE_KEPT };
+
 struct sender {
     struct sender_setup setup;
+    pthread_t keeper;
     pthread_t thread;
     bool joined;
     pthread_mutex_t lock;
     pthread_cond_t changed;
     struct batch batches[BATCHES];
-    bool full[BATCHES]; /* handed over */
-    bool ending;        /* no more will come */
-    int status;         /* of the thread, once it has failed */
-    size_t filling;     /* the caller's own */
-    /* The thread's own, until it has ended. */
-    struct journal *journal;
+    enum stage stages[BATCHES];
+    bool ending;             /* no more will be handed over */
+    bool all_kept;           /* the keeper has ended */
+    int status;              /* the first failure of a thread, which ends both */
+    size_t filling;          /* the caller's own */
+    struct journal *journal; /* the keeper makes it before anything is kept */
+    /* The sending thread's own, until it has ended. */
     int64_t posted_at; /* monotonic; 0: nothing was */
     struct sender_totals totals;
 };
@@ -255,11 +261,7 @@ static int begin(struct sender *sender) {
 static int send_batch(struct sender *sender, struct batch *batch) {
     struct cloudsearch_upload upload = {0};
     unsigned char *outcomes = xcalloc(batch->count, 1);
-    int status = begin(sender);
-    if (status == 0)
-        status = journal_intent(sender->journal, batch);
-    if (status != 0)
-        goto out;
+    int status = 0;
     if (batch->adds + batch->deletes > 0)
         status = post(sender, &batch->json, batch->adds, batch->deletes, &upload);
     else
@@ -269,33 +271,69 @@ static int send_batch(struct sender *sender, struct batch *batch) {
     else if (status == 0)
         status = isolate_batch(sender, batch, &upload, outcomes);
     count_outcomes(sender, batch, outcomes);
-    int written = journal_outcome(sender->journal, outcomes, batch->count);
+    int written = journal_outcome(sender->journal, batch, outcomes);
     status = status != 0 ? status : written;
-out:
     cloudsearch_upload_free(&upload);
     free(outcomes);
     return status;
 }
 
-/* --- the thread --- */
+/* --- the threads --- */
+
+/* Waits for a batch to come to this stage; false: none will, or something has failed. */
+static bool await(struct sender *sender, size_t i, enum stage stage, const bool *over) {
+    pthread_mutex_lock(&sender->lock);
+    while (sender->stages[i] != stage && !*over && sender->status == 0)
+        pthread_cond_wait(&sender->changed, &sender->lock);
+    bool found = sender->stages[i] == stage && sender->status == 0;
+    pthread_mutex_unlock(&sender->lock);
+    return found;
+}
+
+static void advance(struct sender *sender, size_t i, enum stage stage, int status) {
+    pthread_mutex_lock(&sender->lock);
+    sender->stages[i] = stage;
+    if (sender->status == 0)
+        sender->status = status;
+    pthread_cond_broadcast(&sender->changed);
+    pthread_mutex_unlock(&sender->lock);
+}
+
+static int keep_batch(struct sender *sender, struct batch *batch) {
+    int status = begin(sender);
+    return status != 0 ? status : journal_intent(sender->journal, batch);
+}
+
+static void *keep_all(void *context) {
+    struct sender *sender = context;
+    int status = 0;
+    for (size_t i = 0; status == 0 && await(sender, i, STAGE_FULL, &sender->ending); i = (i + 1) % BATCHES) {
+        status = keep_batch(sender, &sender->batches[i]);
+        advance(sender, i, status == 0 ? STAGE_KEPT : STAGE_FULL, status);
+    }
+    pthread_mutex_lock(&sender->lock);
+    sender->all_kept = true;
+    pthread_cond_broadcast(&sender->changed);
+    pthread_mutex_unlock(&sender->lock);
+    return NULL;
+}
 
 static void *send_all(void *context) {
     struct sender *sender = context;
-    for (size_t i = 0;; i = (i + 1) % BATCHES) {
-        pthread_mutex_lock(&sender->lock);
-        while (!sender->full[i] && !sender->ending)
-            pthread_cond_wait(&sender->changed, &sender->lock);
-        bool found = sender->full[i];
-        pthread_mutex_unlock(&sender->lock);
-        int status = found ? send_batch(sender, &sender->batches[i]) : 0;
-        pthread_mutex_lock(&sender->lock);
-        sender->full[i] = false;
-        sender->status = status;
-        pthread_cond_broadcast(&sender->changed);
-        pthread_mutex_unlock(&sender->lock);
-        if (!found || status != 0)
-            return NULL;
+    int status = 0;
+    for (size_t i = 0; status == 0 && await(sender, i, STAGE_KEPT, &sender->all_kept); i = (i + 1) % BATCHES) {
+        status = send_batch(sender, &sender->batches[i]);
+        advance(sender, i, STAGE_FILLING, status);
     }
+    return NULL;
+}
+
+static void end_thread(struct sender *sender, pthread_t thread) {
+    pthread_mutex_lock(&sender->lock);
+    sender->ending = true;
+    pthread_cond_broadcast(&sender->changed);
+    pthread_mutex_unlock(&sender->lock);
+    pthread_join(thread, NULL);
 }
 
 int sender_start(const struct sender_setup *setup, struct sender **out) {
@@ -305,7 +343,9 @@ int sender_start(const struct sender_setup *setup, struct sender **out) {
     pthread_cond_init(&sender->changed, NULL);
     for (size_t i = 0; i < BATCHES; i++)
         batch_init(&sender->batches[i], (size_t)setup->max_batch);
-    int problem = pthread_create(&sender->thread, NULL, send_all, sender);
+    int problem = pthread_create(&sender->keeper, NULL, keep_all, sender);
+    if (problem == 0 && (problem = pthread_create(&sender->thread, NULL, send_all, sender)) != 0)
+        end_thread(sender, sender->keeper);
     if (problem != 0) {
         sender->joined = true;
         sender_free(sender);
@@ -320,9 +360,9 @@ static int hand_over(struct sender *sender) {
     size_t next = (sender->filling + 1) % BATCHES;
     batch_close(&sender->batches[sender->filling]);
     pthread_mutex_lock(&sender->lock);
-    sender->full[sender->filling] = true;
+    sender->stages[sender->filling] = STAGE_FULL;
     pthread_cond_broadcast(&sender->changed);
-    while (sender->full[next] && sender->status == 0)
+    while (sender->stages[next] != STAGE_FILLING && sender->status == 0)
         pthread_cond_wait(&sender->changed, &sender->lock);
     int status = sender->status;
     pthread_mutex_unlock(&sender->lock);
@@ -341,14 +381,22 @@ int sender_add(struct sender *sender, const struct operation *operation) {
     return batch_add(&sender->batches[sender->filling], operation);
 }
 
+/* The batch before it has failed. Without this its documents would count as ones of which nobody knows. */
+static void report_unsent(struct sender *sender, const struct batch *batch) {
+    unsigned char *outcomes = xmalloc(batch->count);
+    memset(outcomes, OUTCOME_NOT_SENT, batch->count);
+    journal_outcome(sender->journal, batch, outcomes);
+    free(outcomes);
+}
+
 static void join(struct sender *sender) {
     if (sender->joined)
         return;
-    pthread_mutex_lock(&sender->lock);
-    sender->ending = true;
-    pthread_cond_broadcast(&sender->changed);
-    pthread_mutex_unlock(&sender->lock);
-    pthread_join(sender->thread, NULL);
+    end_thread(sender, sender->keeper);
+    end_thread(sender, sender->thread);
+    for (size_t i = 0; i < BATCHES; i++)
+        if (sender->stages[i] == STAGE_KEPT)
+            report_unsent(sender, &sender->batches[i]);
     sender->joined = true;
 }
 

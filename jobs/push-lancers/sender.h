@@ -1,5 +1,5 @@
-/* Batches on their way to the domain, in a thread of its own: journal, rate, upload, and what to do when a batch is refused. While one batch is
- * under way the next one is filled; there are never more than these two. */
+/* Batches on their way to the domain, in threads of its own: journal, rate, upload, and what to do when a batch is refused. While one batch is
+ * under way the next one is filled and written into the journal; there are never more than these two. */
 #ifndef PUSH_LANCERS_SENDER_H
 #define PUSH_LANCERS_SENDER_H
 
@@ -38,7 +38,7 @@ struct sender_setup {
     int64_t generation;
     int64_t max_batch;
     int64_t interval; /* milliseconds from the beginning of one post to that of the next */
-    /* Called once, by the sending thread, when there is a journal and before anything is sent; its failure ends the run. */
+    /* Called once, by a thread of the sender's, when there is a journal and before anything is sent; its failure ends the run. */
     int (*begin)(void *context);
     void *context;
 };

@@ -154,11 +154,11 @@ static bool isolate_bad(struct world *world, const struct batch *batch, const bo
             break;
         /* Now and then what is known so far is noted down. */
         if (!unanswered && roll(world, 3) == 0)
-            assert_int_equal(journal_outcome(world->journal, isolate.verdicts, batch->count), 0);
+            assert_int_equal(journal_outcome(world->journal, batch, isolate.verdicts), 0);
     }
     if (!world->killed) {
         isolate_finish(&isolate, unanswered);
-        assert_int_equal(journal_outcome(world->journal, isolate.verdicts, batch->count), 0);
+        assert_int_equal(journal_outcome(world->journal, batch, isolate.verdicts), 0);
     }
     isolate_free(&isolate);
     return !world->killed && !unanswered;
@@ -195,7 +195,7 @@ static bool send_batch(struct world *world, struct batch *batch) {
         return false;
     if (!taken)
         return isolate_bad(world, batch, active, named);
-    assert_int_equal(journal_outcome(world->journal, applied, batch->count), 0);
+    assert_int_equal(journal_outcome(world->journal, batch, applied), 0);
     return step(world);
 }
 
