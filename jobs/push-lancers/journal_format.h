@@ -10,7 +10,7 @@ enum {
     JOURNAL_HEADER = 72,
     JOURNAL_MAGIC_SIZE = 20,
     JOURNAL_FRAME = 32,
-    JOURNAL_INTENT = 1, /* per operation: kind 1 | key length 2 | key | hash 16, of an add */
+    JOURNAL_INTENT = 1,  /* per operation: kind 1 | key length 2 | key | hash 16, of an add */
     JOURNAL_OUTCOME = 2, /* number of the intent 8 | per operation: outcome 1 */
     JOURNAL_OUTCOME_START = 8
 };

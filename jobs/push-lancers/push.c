@@ -188,6 +188,9 @@ static int act(struct passing *passing, const struct decision *decision) {
     struct operation operation;
     struct text delete = {0};
     int status = 0;
+    bool acts = make_operation(passing, decision, &operation);
+    if (!acts && passing->spool == NULL)
+        return 0; /* most rows of most nights */
     enum push_stance stance = push_guards_stance(&passing->guards, &push->base, merge_counts(passing->merge));
     if (stance == PUSH_REFUSED) {
         spool_free(passing->spool);
@@ -196,7 +199,7 @@ static int act(struct passing *passing, const struct decision *decision) {
     }
     if (stance == PUSH_FREE && !passing->released)
         status = release(passing);
-    if (status != 0 || !make_operation(passing, decision, &operation))
+    if (status != 0 || !acts)
         return status;
     if (operation.kind == OPERATION_DELETE) {
         if (!document_delete(push->plan, decision->key, decision->key_length, &delete))
