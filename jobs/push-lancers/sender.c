@@ -15,7 +15,7 @@
 #include "sender.h"
 
 enum {
-    BATCHES = 2,
+    BATCHES = 3,          /* being filled, on its way to disk, under way */
     PROBES = 3,           /* documents that are tried alone before a batch is taken apart */
     PROBED_FROM = 10,     /* operations in a batch that make it worth it */
     ISOLATE_POSTS = 2000, /* to find the bad documents of one batch; with 10 s between them that is a night */
@@ -290,6 +290,18 @@ static bool await(struct sender *sender, size_t i, enum stage stage, const bool 
     return found;
 }
 
+/* The journal takes one intent before the outcome of the batch under way, not two: waits until the batch before the last one is settled. False if
+ * something has failed. */
+static bool await_settled(struct sender *sender, size_t i) {
+    size_t earlier = (i + BATCHES - 2) % BATCHES;
+    pthread_mutex_lock(&sender->lock);
+    while (sender->stages[earlier] == STAGE_KEPT && sender->status == 0)
+        pthread_cond_wait(&sender->changed, &sender->lock);
+    bool settled = sender->status == 0;
+    pthread_mutex_unlock(&sender->lock);
+    return settled;
+}
+
 static void advance(struct sender *sender, size_t i, enum stage stage, int status) {
     pthread_mutex_lock(&sender->lock);
     sender->stages[i] = stage;
@@ -307,7 +319,8 @@ static int keep_batch(struct sender *sender, struct batch *batch) {
 static void *keep_all(void *context) {
     struct sender *sender = context;
     int status = 0;
-    for (size_t i = 0; status == 0 && await(sender, i, STAGE_FULL, &sender->ending); i = (i + 1) % BATCHES) {
+    for (size_t i = 0; status == 0 && await(sender, i, STAGE_FULL, &sender->ending) && await_settled(sender, i);
+         i = (i + 1) % BATCHES) {
         status = keep_batch(sender, &sender->batches[i]);
         advance(sender, i, status == 0 ? STAGE_KEPT : STAGE_FULL, status);
     }
@@ -355,7 +368,7 @@ int sender_start(const struct sender_setup *setup, struct sender **out) {
     return 0;
 }
 
-/* Gives the filled batch to the thread and waits until the other one can be filled. */
+/* Gives the filled batch to the thread and waits until the next one can be filled. */
 static int hand_over(struct sender *sender) {
     size_t next = (sender->filling + 1) % BATCHES;
     batch_close(&sender->batches[sender->filling]);

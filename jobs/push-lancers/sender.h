@@ -1,5 +1,5 @@
 /* Batches on their way to the domain, in threads of its own: journal, rate, upload, and what to do when a batch is refused. While one batch is
- * under way the next one is filled and written into the journal; there are never more than these two. */
+ * under way the next one is written into the journal, and another is filled; there are never more than these three. */
 #ifndef PUSH_LANCERS_SENDER_H
 #define PUSH_LANCERS_SENDER_H
 
