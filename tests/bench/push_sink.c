@@ -51,9 +51,10 @@ static void take_body(struct connection *connection, char *bytes, size_t length)
     connection->left -= (long long)length;
 }
 
+/* A client that has gone is seen by the next recv(). */
 static void send_all(int socket, const char *text) {
-    if (send(socket, text, strlen(text), MSG_NOSIGNAL) != (ssize_t)strlen(text))
-        fail("answer");
+    if (send(socket, text, strlen(text), MSG_NOSIGNAL) < 0)
+        shutdown(socket, SHUT_RDWR);
 }
 
 static void answer(int socket, struct connection *connection) {
