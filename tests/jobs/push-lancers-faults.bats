@@ -179,6 +179,15 @@ has_rows() {
     assert_in_step
 }
 
+# Here for the packets that it takes: the smallest redo log of MySQL 5.6 does not hold such a row.
+@test "rows that are longer than a page" {
+    sql writer -e "UPDATE push_rows SET body = REPEAT('x', 6000000) WHERE id IN (1, 20, 40)"
+    run_job 1 push-lancers
+    assert_equal "$(domain_rows | wc -l)" 37
+    assert_contains "$stderr" 'row \"20\" cannot be a document'
+    assert_equal "$(record push-lancers .outputs.bad_rows)" 3
+}
+
 @test "kill -9 at any point: the next run brings the domain into step" {
     export -f sql domain_rows table_rows
     export bin BATS_TEST_TMPDIR SANDBOX

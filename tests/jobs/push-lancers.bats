@@ -61,14 +61,6 @@ teardown() {
     assert_equal "$(record push-lancers .outputs.batches)" 14
 }
 
-@test "rows that are longer than a page" {
-    sql writer -e "UPDATE push_rows SET body = REPEAT('x', 6000000) WHERE id IN (1, 20, 40)"
-    run_job 1 push-lancers
-    assert_equal "$(domain_rows | wc -l)" 37
-    assert_contains "$stderr" 'row \"20\" cannot be a document'
-    assert_equal "$(record push-lancers .outputs.bad_rows)" 3
-}
-
 @test "no rows at all: 65, and nothing is deleted" {
     run_job 0 push-lancers
     sql writer -e "DELETE FROM push_rows"
