@@ -139,7 +139,7 @@ change_rows() {
     stop_domain KILL
     local old=$domain_url
     sleep 1
-    "$bin/cloudsearch-local" --port "${old##*:}" --state-dir "$BATS_TEST_TMPDIR/domain" --request-log "$BATS_TEST_TMPDIR/requests.jsonl" \
+    "$standin" --port "${old##*:}" --state-dir "$BATS_TEST_TMPDIR/domain" --request-log "$BATS_TEST_TMPDIR/requests.jsonl" \
         >"$BATS_TEST_TMPDIR/domain.url" 2>>"$BATS_TEST_TMPDIR/domain.log" 3>&- &
     domain_pid=$!
     wait $job
@@ -190,7 +190,7 @@ has_rows() {
 
 @test "kill -9 at any point: the next run brings the domain into step" {
     export -f sql domain_rows table_rows
-    export bin BATS_TEST_TMPDIR SANDBOX
+    export standin BATS_TEST_TMPDIR SANDBOX
     run timeout 3600 "$root/tests/faults/kill-points" push-lancers 12
     echo "$output"
     assert_equal "$status" 0

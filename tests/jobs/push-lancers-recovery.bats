@@ -51,7 +51,7 @@ send_batch() {
 }
 
 has_document() {
-    "$bin/cloudsearch-local" --state-dir "$BATS_TEST_TMPDIR/domain" --dump | jq -r .id | grep -qx "$1"
+    "$standin" --state-dir "$BATS_TEST_TMPDIR/domain" --dump | jq -r .id | grep -qx "$1"
 }
 
 # One bit of the byte at an offset.

@@ -53,7 +53,7 @@ start_domain() {
     for attempt in {1..20}; do
         port=$((10200 + SRANDOM % 22560))
         : >"$BATS_TEST_TMPDIR/domain.url"
-        "$bin/cloudsearch-local" --port "$port" --state-dir "$BATS_TEST_TMPDIR/domain" --fields "$BATS_TEST_TMPDIR/fields.json" \
+        "$standin" --port "$port" --state-dir "$BATS_TEST_TMPDIR/domain" --fields "$BATS_TEST_TMPDIR/fields.json" \
             --request-log "$BATS_TEST_TMPDIR/requests.jsonl" "$@" \
             >"$BATS_TEST_TMPDIR/domain.url" 2>>"$BATS_TEST_TMPDIR/domain.log" 3>&- &
         domain_pid=$!
@@ -88,7 +88,7 @@ faults() {
 
 # The documents as lines "id TAB name TAB body TAB tags TAB wage TAB rating TAB seen TAB stamp", sorted by id as text; "-" for what is not there.
 domain_rows() {
-    "$bin/cloudsearch-local" --state-dir "$BATS_TEST_TMPDIR/domain" --dump |
+    "$standin" --state-dir "$BATS_TEST_TMPDIR/domain" --dump |
         jq -r '[.id, (.fields | (.name, .body, (.tags // ["-"] | if type == "array" then join(",") else . end), .wage, .rating, .seen, .stamp))]
             | map(. // "-") | @tsv' | LC_ALL=C sort
 }

@@ -7,6 +7,7 @@
 
 root=$(cd "${BATS_TEST_DIRNAME:?}/../.." && pwd)
 bin=${NIGHTSHIFT_BIN:-$root/build/bin}
+standin=$root/build/bin/cloudsearch-local # the same for all: it has nothing to do with how the jobs are built
 
 start_sandbox() {
     export SANDBOX=$BATS_FILE_TMPDIR/sb
@@ -52,7 +53,7 @@ fresh_domain() {
 
 # All its documents, as JSON lines sorted by id.
 domain_documents() {
-    "$bin/cloudsearch-local" --state-dir "$SANDBOX/cloudsearch" --dump
+    "$standin" --state-dir "$SANDBOX/cloudsearch" --dump
 }
 
 # set_key SECTION KEY VALUE...: replaces a key of this test's settings, or adds it. Sections with a name: "count works_by_category".
